@@ -1,0 +1,55 @@
+package barograph
+
+import "time"
+
+// Change is what one step of alerting records, all of it in one transaction:
+// the state, the events that tell of it, and a delivery for each endpoint that
+// wants to know.
+type Change struct {
+	Predictions []Prediction // inserted, or replaced by ID
+	Breaches    []Breach     // inserted, or replaced by ID
+	Silences    []HostSilence
+	Events      []Event
+	Deliveries  []Delivery
+}
+
+// HostSilence says that a host fell silent, or, with a zero Since, returned.
+type HostSilence struct {
+	HostID HostID
+	Since  time.Time
+}
+
+// EventFilter chooses events; zero fields choose all.
+type EventFilter struct {
+	Types       []string // patterns, as "breach.*"
+	RuleID      RuleID
+	Host        string // value of the label "host"
+	MinSeverity Severity
+	From, To    time.Time
+}
+
+// PredictionFilter chooses predictions or breaches; zero fields choose all.
+type PredictionFilter struct {
+	RuleID RuleID
+	Host   string          // value of the label "host"
+	State  PredictionState // for breaches: open, or anything else for ended
+	From   time.Time       // opened or started at or after
+	To     time.Time       // and before
+}
+
+// DueDelivery is a delivery to try now, with all that is needed for it.
+type DueDelivery struct {
+	Delivery Delivery
+	Event    Event
+	Endpoint Endpoint
+}
+
+// DeliveryResult is what came of one try.
+type DeliveryResult struct {
+	Delivery Delivery       // as it is after the try
+	Attempt  Attempt        // the try itself
+	Health   EndpointHealth // the endpoint's health after it
+	// Change holds the events of an endpoint that got disabled or enabled by
+	// this try; empty otherwise.
+	Change Change
+}

@@ -1,0 +1,126 @@
+// Package wire holds the words that agent and server exchange over HTTP, so
+// that both sides are compiled from the same types. The forms are those of the
+// public API: a shell script with curl and jq speaks them too.
+package wire
+
+import (
+	"encoding/json"
+	"math"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/barograph/barograph"
+)
+
+// Paths and headers of the agent's protocol.
+const (
+	ConfigPath  = "/api/agent/config"
+	SubmitPath  = "/api/submit"
+	SamplesPath = "/api/v1/samples"
+	KeyHeader   = "X-API-Key"
+)
+
+// Config is the answer to GET /api/agent/config.
+type Config struct {
+	Host   string  `json:"host"`
+	Checks []Check `json:"checks"`
+}
+
+// Check is one check as an agent gets it.
+type Check struct {
+	Name      string                  `json:"name"`
+	Command   string                  `json:"command,omitempty"`
+	Collector barograph.CollectorName `json:"collector,omitempty"`
+	Interval  barograph.Duration      `json:"interval"`
+	Timeout   barograph.Duration      `json:"timeout"`
+	Labels    barograph.Labels        `json:"labels,omitempty"`
+}
+
+// Submission is one value as posted to /api/submit, alone or in an array. Value
+// is a number, or a text that holds one, as a shell's output does.
+type Submission struct {
+	Field  string           `json:"field"`
+	Value  json.RawMessage  `json:"value"`
+	Time   *time.Time       `json:"time,omitempty"` // RFC 3339; nil: when it arrives
+	Labels barograph.Labels `json:"labels,omitempty"`
+}
+
+// Batch is what is posted to /api/v1/samples, as JSON, gzip allowed. Sending
+// the same batch again changes nothing.
+type Batch struct {
+	ID       string                  `json:"id"` // of the sender's choice; appears in logs
+	Samples  []Sample                `json:"samples"`
+	Statuses []barograph.CheckStatus `json:"statuses,omitempty"` // checks that gave no value; with HasStatuses
+	// HasStatuses says that Statuses is the whole present list, so that an
+	// empty one clears what was said before.
+	HasStatuses bool `json:"has_statuses,omitempty"`
+	Dropped     int  `json:"dropped,omitempty"` // samples lost to a full spool since the last batch
+}
+
+// Sample is one sample of a batch.
+type Sample struct {
+	Metric string           `json:"metric"`
+	Labels barograph.Labels `json:"labels,omitempty"`
+	Time   int64            `json:"time"` // Unix milliseconds
+	Value  float64          `json:"value"`
+}
+
+// Result is the answer to submissions and batches.
+type Result struct {
+	Accepted int       `json:"accepted"`
+	Rejected []Problem `json:"rejected,omitempty"`
+}
+
+// Problem is one refused sample.
+type Problem struct {
+	Index   int    `json:"index"` // position in what was sent, from 0
+	Line    int    `json:"line,omitempty"`
+	Field   string `json:"field,omitempty"`
+	Message string `json:"message"`
+}
+
+// Number returns the submission's value. A text counts as a command's output:
+// see ParseOutput.
+func (s Submission) Number() (float64, error) {
+	var number float64
+	if len(s.Value) > 0 && json.Unmarshal(s.Value, &number) == nil && string(s.Value) != "null" {
+		return number, nil
+	}
+	var text string
+	if len(s.Value) == 0 || json.Unmarshal(s.Value, &text) != nil {
+		return 0, barograph.Errorf(barograph.KindInvalid, "value of %q is missing or not a number: send a number, or a text that holds one", s.Field)
+	}
+	number, err := ParseOutput(text)
+	if err != nil {
+		return 0, barograph.Errorf(barograph.KindInvalid, "value of %q: %s", s.Field, err)
+	}
+	return number, nil
+}
+
+// number finds a decimal number that does not begin within a word.
+var number = regexp.MustCompile(`(?:^|[^\w.+-])([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)`)
+
+// ParseOutput returns the value that a command printed: the first number of its
+// last line that is not empty.
+func ParseOutput(text string) (float64, error) {
+	line := strings.TrimSpace(text)
+	if i := strings.LastIndexByte(line, '\n'); i >= 0 {
+		line = strings.TrimSpace(line[i+1:])
+	}
+	const most = 80
+	shown := line
+	if len(shown) > most {
+		shown = strings.ToValidUTF8(shown[:most], "") + "…"
+	}
+	m := number.FindStringSubmatch(line)
+	if m == nil {
+		return 0, barograph.Errorf(barograph.KindInvalid, "no number in %q, which is the last line of the output", shown)
+	}
+	v, err := strconv.ParseFloat(m[1], 64)
+	if err != nil || math.IsInf(v, 0) {
+		return 0, barograph.Errorf(barograph.KindInvalid, "the number in %q is too large", shown)
+	}
+	return v, nil
+}

@@ -1,0 +1,140 @@
+package barograph
+
+import (
+	"math"
+	"time"
+)
+
+// RuleID identifies a rule.
+type RuleID string
+
+// Severity says how much a rule's events matter.
+type Severity string
+
+// The severities, least first.
+const (
+	SeverityInfo     Severity = "info"
+	SeverityWarning  Severity = "warning"
+	SeverityCritical Severity = "critical"
+)
+
+// Rank orders severities: 1 info, 2 warning, 3 critical, 0 unknown.
+func (s Severity) Rank() int {
+	switch s {
+	case SeverityInfo:
+		return 1
+	case SeverityWarning:
+		return 2
+	case SeverityCritical:
+		return 3
+	}
+	return 0
+}
+
+// Operator says on which side of the limit the trouble is.
+type Operator string
+
+// The operators.
+const (
+	Above   Operator = ">"
+	AtLeast Operator = ">="
+	Below   Operator = "<"
+	AtMost  Operator = "<="
+)
+
+// Crossed reports whether value breaks the limit. NaN breaks nothing.
+func (o Operator) Crossed(value, limit float64) bool {
+	switch o {
+	case Above:
+		return value > limit
+	case AtLeast:
+		return value >= limit
+	case Below:
+		return value < limit
+	case AtMost:
+		return value <= limit
+	}
+	return false
+}
+
+// Upward reports whether trouble lies above the limit.
+func (o Operator) Upward() bool { return o == Above || o == AtLeast }
+
+// Limits of rules.
+const (
+	MaxHorizon = 90 * Day
+	MinHorizon = time.Minute
+)
+
+// Rule is a limit on series, now and within a horizon.
+type Rule struct {
+	ID       RuleID   `json:"id"`
+	Name     string   `json:"name"`   // unique
+	Series   Selector `json:"series"` // a metric name is required
+	Operator Operator `json:"operator"`
+	Limit    float64  `json:"limit"`
+	For      Duration `json:"for"`     // how long the limit must be crossed, and kept again, before that counts
+	Horizon  Duration `json:"horizon"` // how far to look ahead; 0: only breaches
+	// A prediction opens at a probability of OpenAt or more, and is averted
+	// below CloseAt.
+	OpenAt   float64  `json:"open_at"`
+	CloseAt  float64  `json:"close_at"`
+	Bounds   *Bounds  `json:"bounds,omitempty"`
+	Severity Severity `json:"severity"`
+	Labels   Labels   `json:"labels"` // added to the rule's events
+	// Annotations are text/template texts for messages, as "summary" and
+	// "runbook". Fields: .Rule .Series .Labels .Value .Limit .Operator
+	// .Probability .ETA (.Early .Median .Late) .Lead.
+	Annotations map[string]string `json:"annotations,omitempty"`
+	Enabled     bool              `json:"enabled"`
+	CreatedAt   time.Time         `json:"created_at"`
+	UpdatedAt   time.Time         `json:"updated_at"`
+}
+
+// Bounds are the values that a series can take at all; nil means unbounded.
+type Bounds struct {
+	Min *float64 `json:"min,omitempty"`
+	Max *float64 `json:"max,omitempty"`
+}
+
+// Validate returns an error that names every bad field.
+func (r Rule) Validate() error {
+	var p Problems
+	validResourceName(&p, r.Name)
+	if r.Series.Metric == "" {
+		p.Addf("series", "%q has no metric name: write it as disk_used_ratio{mount=\"/\"}", clip(r.Series.String()))
+	}
+	switch r.Operator {
+	case Above, AtLeast, Below, AtMost:
+	default:
+		p.Addf("operator", "%q is not one of >, >=, <, <=", clip(string(r.Operator)))
+	}
+	if math.IsNaN(r.Limit) || math.IsInf(r.Limit, 0) {
+		p.Addf("limit", "%v is not a finite number", r.Limit)
+	}
+	if r.For < 0 || r.For.Std() > Week {
+		p.Addf("for", "%s is not between 0s and 7d", r.For)
+	}
+	if h := r.Horizon.Std(); h != 0 && (h < MinHorizon || h > MaxHorizon) {
+		p.Addf("horizon", "%s is not 0s (no forecast) or between %s and %s", r.Horizon, Duration(MinHorizon), Duration(MaxHorizon))
+	}
+	if !(r.OpenAt > 0 && r.OpenAt < 1) {
+		p.Addf("open_at", "%v is not a probability between 0 and 1", r.OpenAt)
+	}
+	if !(r.CloseAt > 0 && r.CloseAt <= r.OpenAt) {
+		p.Addf("close_at", "%v is not above 0 and at most open_at, which is %v", r.CloseAt, r.OpenAt)
+	}
+	if r.Severity.Rank() == 0 {
+		p.Addf("severity", "%q is not one of info, warning, critical", clip(string(r.Severity)))
+	}
+	if b := r.Bounds; b != nil && b.Min != nil && b.Max != nil && !(*b.Min < *b.Max) {
+		p.Addf("bounds", "min %v is not below max %v", *b.Min, *b.Max)
+	}
+	p.Merge("labels", r.Labels.Validate())
+	for name := range r.Annotations {
+		if !ValidName(name) {
+			p.Addf("annotations", "name %q is not %s", clip(name), MetricNameRule)
+		}
+	}
+	return p.Err("rule")
+}
