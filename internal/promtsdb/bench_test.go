@@ -1,0 +1,97 @@
+package promtsdb_test
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/barograph/barograph"
+	"github.com/barograph/barograph/internal/promtsdb"
+)
+
+// fleet returns series as agents send them: 100 to a host, 5 labels each.
+func fleet(n int) []barograph.Series {
+	out := make([]barograph.Series, n)
+	for i := range out {
+		out[i] = barograph.Series{
+			Metric: fmt.Sprintf("metric_%02d_ratio", i%100),
+			Labels: barograph.NewLabels(map[string]string{
+				"host": fmt.Sprintf("host-%05d", i/100), "os": "debian", "role": "web", "site": "fra", "mount": "/var/lib/data",
+			}),
+		}
+	}
+	return out
+}
+
+// BenchmarkWrite writes batches of 5,000 samples of 10,000 series.
+func BenchmarkWrite(b *testing.B) {
+	for _, durability := range []promtsdb.Durability{promtsdb.DurabilityFsync, promtsdb.DurabilityOS} {
+		for _, writers := range []int{1, 4} {
+			b.Run(fmt.Sprintf("%s/writers=%d", durability, writers), func(b *testing.B) {
+				benchmarkWrite(b, durability, writers)
+			})
+		}
+	}
+}
+
+// Each writer has series of its own, as agents do, and sends them in order.
+func benchmarkWrite(b *testing.B, durability promtsdb.Durability, writers int) {
+	b.Helper()
+	const batchSize = 5000
+	store := openStore(b, b.TempDir(), func(c *promtsdb.Config, _ *promtsdb.Deps) { c.Durability = durability })
+	series := fleet(10_000)
+	start := time.Now().Add(-6 * time.Hour).UnixMilli()
+	var batches atomic.Int64
+	b.ReportAllocs()
+	b.ResetTimer()
+	var wg sync.WaitGroup
+	for w := range writers {
+		own := series[w*len(series)/writers : (w+1)*len(series)/writers]
+		wg.Go(func() {
+			batch := make([]barograph.Sample, batchSize)
+			for n := 0; batches.Add(1) <= int64(b.N); {
+				for i := range batch {
+					batch[i] = barograph.Sample{Series: own[n%len(own)], UnixMilli: start + int64(n/len(own))*1000, Value: float64(n % 997)}
+					n++
+				}
+				if err := store.Write(b.Context(), batch); err != nil {
+					b.Error(err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+	b.ReportMetric(float64(b.N)*batchSize/b.Elapsed().Seconds(), "samples/s")
+}
+
+// BenchmarkSelect reads 1,000 series of a week at 60 s, rolled up to 2,016 points.
+func BenchmarkSelect(b *testing.B) {
+	store := openStore(b, b.TempDir(), func(c *promtsdb.Config, _ *promtsdb.Deps) { c.Durability = promtsdb.DurabilityOS })
+	series := fleet(1000)
+	from := time.Now().Add(-7 * barograph.Day).Truncate(5 * time.Minute)
+	batch := make([]barograph.Sample, 0, len(series)*60)
+	for minute := range 7 * 24 * 60 {
+		for i, s := range series {
+			batch = append(batch, barograph.Sample{
+				Series: s, UnixMilli: from.Add(time.Duration(minute) * time.Minute).UnixMilli(), Value: float64((minute*7 + i*13) % 1000),
+			})
+		}
+		if len(batch) == cap(batch) {
+			if err := store.Write(b.Context(), batch); err != nil {
+				b.Fatal(err)
+			}
+			batch = batch[:0]
+		}
+	}
+	q := barograph.Query{From: from, To: from.Add(7 * barograph.Day), Step: 5 * time.Minute, Rollup: barograph.RollupMax}
+	b.ReportAllocs()
+	for b.Loop() {
+		got, err := store.Select(b.Context(), q)
+		if err != nil || len(got) != 1000 || len(got[0].Points) != 2016 {
+			b.Fatal(err, len(got))
+		}
+	}
+}

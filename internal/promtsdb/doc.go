@@ -1,0 +1,26 @@
+// Package promtsdb keeps samples in a Prometheus TSDB inside the process and
+// answers PromQL over HTTP. It is the series store that needs no set-up.
+//
+//	store, err := promtsdb.Open(promtsdb.DefaultConfig(), promtsdb.Deps{Dir: dir, Logger: log, Metrics: set, Clock: clock})
+//	…
+//	defer store.Close()
+//	err = store.Write(ctx, samples)
+//	mux.Handle("/prometheus/", http.StripPrefix("/prometheus", store.Handler()))
+//
+// # Guarantees
+//
+// When Write returns nil or a PartialError, what it accepted has been synced to
+// disk (with durability "os": handed to the operating system). All writers that
+// wait at the same time share one sync. The TSDB itself only syncs when a
+// segment of its log is full, so the store syncs the log's files itself.
+//
+// A sample that is stored already is accepted again and changes nothing; another
+// value at the same time is refused, also for late samples, where the TSDB alone
+// would not notice.
+//
+// When the TSDB or a sync fails, nobody knows what reached the disk. The store
+// then refuses all writes and reports itself unhealthy until it is opened anew;
+// opening repairs the log. It also refuses writes, for as long as that lasts,
+// while the disk has less than the configured space: the TSDB ends the process
+// when it meets a full disk.
+package promtsdb
