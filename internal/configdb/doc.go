@@ -1,0 +1,22 @@
+// Package configdb keeps what must not be lost and is not a sample: hosts,
+// checks, targets, rules, subscriptions and tokens, and the history of
+// predictions, breaches, events and deliveries. It is SQLite in one file.
+//
+//	db, err := configdb.Open(ctx, configdb.DefaultConfig(), configdb.Deps{Dir: dataDir, Log: log, Metrics: set})
+//	defer db.Close()
+//	hosts, err := db.Hosts(ctx, barograph.Page{Limit: 100})
+//
+// What it guarantees:
+//
+//   - A call that returned nil is on disk and survives a power cut; one that
+//     returned an error changed nothing. Each call is one transaction.
+//   - Times come back in UTC, to the microsecond. A zero time comes back zero.
+//   - Empty and nil lists and labels are the same thing.
+//   - Errors meant for people are *barograph.Error: KindNotFound, KindConflict
+//     when a name is taken, KindUnavailable when the disk is full or the
+//     database is busy.
+//   - Any number of goroutines may use one DB. Readers never wait for the writer.
+//
+// The statements are portable SQL. What differs between databases stands behind
+// the type dialect, in one file each: sqlite.go.
+package configdb

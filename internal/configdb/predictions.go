@@ -1,0 +1,61 @@
+package configdb
+
+import (
+	"context"
+
+	"github.com/barograph/barograph"
+)
+
+func predictionTable() table[barograph.Prediction] {
+	return table[barograph.Prediction]{
+		name: "predictions", noun: "prediction",
+		columns: func(p *barograph.Prediction) []column {
+			return []column{
+				{"id", &p.ID},
+				{"rule_id", &p.RuleID},
+				{"rule_name", &p.RuleName},
+				{"metric", &p.Series.Metric},
+				{"series_labels", jsonText{&p.Series.Labels}},
+				{"host", derived{p.Series.Labels.Get("host")}},
+				{"severity", &p.Severity},
+				{"state", &p.State},
+				{"opened_at", instant{&p.OpenedAt}},
+				{"closed_at", instant{&p.ClosedAt}},
+				{"first_announcement", jsonText{&p.First}},
+				{"latest_announcement", jsonText{&p.Latest}},
+				{"breach_id", &p.BreachID},
+				{"lead_ns", &p.Lead},
+				{"turned", &p.Turned},
+				{"close_reason", &p.CloseReason},
+			}
+		},
+	}
+}
+
+// Predictions returns a page of the predictions that the filter chooses, newest first.
+func (db *DB) Predictions(ctx context.Context, f barograph.PredictionFilter, p barograph.Page) ([]barograph.Prediction, error) {
+	var where filter
+	where.equal("t.rule_id", string(f.RuleID))
+	where.equal("t.host", f.Host)
+	where.equal("t.state", string(f.State))
+	where.within("t.opened_at", f.From, f.To)
+	rest, args := where.newestFirst(p)
+	found, err := predictionTable().query(ctx, db, rest, args...)
+	return found, db.explain(err)
+}
+
+// Prediction returns the prediction with the identifier.
+func (db *DB) Prediction(ctx context.Context, id barograph.PredictionID) (barograph.Prediction, error) {
+	return one(ctx, db, predictionTable(), string(id))
+}
+
+func putPrediction(ctx context.Context, x *tx, p barograph.Prediction) error {
+	p.First, p.Latest = storedAnnouncement(p.First), storedAnnouncement(p.Latest)
+	return predictionTable().put(ctx, x, &p)
+}
+
+func storedAnnouncement(a barograph.Announcement) barograph.Announcement {
+	a.At = stored(a.At)
+	a.ETA = barograph.ETA{Early: stored(a.ETA.Early), Median: stored(a.ETA.Median), Late: stored(a.ETA.Late)}
+	return a
+}

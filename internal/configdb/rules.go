@@ -1,0 +1,62 @@
+package configdb
+
+import (
+	"context"
+
+	"github.com/barograph/barograph"
+)
+
+func ruleTable() table[barograph.Rule] {
+	return table[barograph.Rule]{
+		name: "rules", noun: "rule", watched: true,
+		columns: func(r *barograph.Rule) []column {
+			return []column{
+				{"id", &r.ID},
+				{"name", &r.Name},
+				{"selector", plainText{&r.Series}},
+				{"operator", &r.Operator},
+				{"limit_value", &r.Limit},
+				{"for_ns", &r.For},
+				{"horizon_ns", &r.Horizon},
+				{"open_at", &r.OpenAt},
+				{"close_at", &r.CloseAt},
+				{"bounds", jsonText{&r.Bounds}},
+				{"severity", &r.Severity},
+				{"labels", jsonText{&r.Labels}},
+				{"annotations", jsonText{&r.Annotations}},
+				{"enabled", &r.Enabled},
+				{"created_at", instant{&r.CreatedAt}},
+				{"updated_at", instant{&r.UpdatedAt}},
+			}
+		},
+	}
+}
+
+// Rules returns a page of rules.
+func (db *DB) Rules(ctx context.Context, p barograph.Page) ([]barograph.Rule, error) {
+	return page(ctx, db, ruleTable(), p)
+}
+
+// Rule returns the rule with the identifier.
+func (db *DB) Rule(ctx context.Context, id barograph.RuleID) (barograph.Rule, error) {
+	return one(ctx, db, ruleTable(), string(id))
+}
+
+// CreateRule adds a rule.
+func (db *DB) CreateRule(ctx context.Context, r barograph.Rule) error {
+	db.stamp(&r.CreatedAt, &r.UpdatedAt)
+	return create(ctx, db, ruleTable(), &r)
+}
+
+// UpdateRule replaces all of a rule but when it was created.
+func (db *DB) UpdateRule(ctx context.Context, r barograph.Rule) error {
+	return update(ctx, db, ruleTable(), string(r.ID), func(old barograph.Rule) barograph.Rule {
+		r.CreatedAt, r.UpdatedAt = old.CreatedAt, db.touched(r.UpdatedAt, old.UpdatedAt)
+		return r
+	})
+}
+
+// DeleteRule removes the rule. Its predictions, breaches and events stay.
+func (db *DB) DeleteRule(ctx context.Context, id barograph.RuleID) error {
+	return remove(ctx, db, ruleTable(), string(id))
+}

@@ -1,0 +1,158 @@
+package configdb
+
+import (
+	"context"
+	"database/sql"
+	"fmt"
+	"time"
+
+	"github.com/barograph/barograph"
+)
+
+func subscriptionTable() table[barograph.Subscription] {
+	return table[barograph.Subscription]{
+		name: "subscriptions", noun: "subscription", watched: true,
+		columns: func(s *barograph.Subscription) []column {
+			return []column{
+				{"id", &s.ID},
+				{"name", &s.Name},
+				{"event_types", jsonText{&s.EventTypes}},
+				{"matchers", plainText{&s.Matchers}},
+				{"min_severity", &s.MinSeverity},
+				{"min_probability", &s.MinProbability},
+				{"enabled", &s.Enabled},
+				{"created_at", instant{&s.CreatedAt}},
+				{"updated_at", instant{&s.UpdatedAt}},
+			}
+		},
+	}
+}
+
+// Subscriptions returns a page of subscriptions with their endpoints.
+func (db *DB) Subscriptions(ctx context.Context, p barograph.Page) (subs []barograph.Subscription, err error) {
+	rest, args := new(filter).ascending(p)
+	err = db.read(ctx, func(x *tx) error {
+		if subs, err = subscriptionTable().query(ctx, x, rest, args...); err != nil {
+			return err
+		}
+		return addEndpoints(ctx, x, subs)
+	})
+	return subs, err
+}
+
+// Subscription returns the subscription with the identifier.
+func (db *DB) Subscription(ctx context.Context, id barograph.SubscriptionID) (s barograph.Subscription, err error) {
+	err = db.read(ctx, func(x *tx) error {
+		s, err = subscriptionByID(ctx, x, id)
+		return err
+	})
+	return s, err
+}
+
+func subscriptionByID(ctx context.Context, x *tx, id barograph.SubscriptionID) (barograph.Subscription, error) {
+	s, err := subscriptionTable().byID(ctx, x, string(id))
+	if err != nil {
+		return s, err
+	}
+	one := []barograph.Subscription{s}
+	err = addEndpoints(ctx, x, one)
+	return one[0], err
+}
+
+// addEndpoints sets the endpoints of subscriptions that are sorted by identifier.
+func addEndpoints(ctx context.Context, x *tx, subs []barograph.Subscription) error {
+	if len(subs) == 0 {
+		return nil
+	}
+	byID := make(map[barograph.SubscriptionID]*barograph.Subscription, len(subs))
+	for i := range subs {
+		subs[i].Endpoints = []barograph.Endpoint{}
+		byID[subs[i].ID] = &subs[i]
+	}
+	err := each(ctx, x, func(rows *sql.Rows) error {
+		var id barograph.SubscriptionID
+		var e barograph.Endpoint
+		err := rows.Scan(append([]any{&id}, values(endpointTable().columns(&e))...)...)
+		if s := byID[id]; s != nil {
+			s.Endpoints = append(s.Endpoints, e)
+		}
+		return err
+	}, "SELECT e.subscription_id, "+endpointTable().list("e")+" FROM endpoints e "+
+		"WHERE e.subscription_id BETWEEN ? AND ? ORDER BY e.subscription_id, e.position",
+		subs[0].ID, subs[len(subs)-1].ID)
+	if err != nil {
+		return fmt.Errorf("read endpoints: %w", err)
+	}
+	return nil
+}
+
+// CreateSubscription adds a subscription with its endpoints.
+func (db *DB) CreateSubscription(ctx context.Context, s barograph.Subscription) error {
+	db.stamp(&s.CreatedAt, &s.UpdatedAt)
+	return db.write(ctx, func(x *tx) error {
+		if err := subscriptionTable().insert(ctx, x, &s); err != nil {
+			return err
+		}
+		for i, e := range s.Endpoints {
+			if err := insertEndpoint(ctx, x, s.ID, i, e); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// UpdateSubscription replaces all of a subscription but when it was created. An
+// endpoint that was there before, by its identifier, keeps its health, and its
+// secret too if none is given. What waits for an endpoint that is there no more
+// ends as exhausted.
+func (db *DB) UpdateSubscription(ctx context.Context, s barograph.Subscription) error {
+	return db.write(ctx, func(x *tx) error {
+		old, err := subscriptionByID(ctx, x, s.ID)
+		if err != nil {
+			return err
+		}
+		s.CreatedAt, s.UpdatedAt = old.CreatedAt, db.touched(s.UpdatedAt, old.UpdatedAt)
+		t := subscriptionTable()
+		if err := t.set(ctx, x, string(s.ID), t.columns(&s)...); err != nil {
+			return err
+		}
+		return replaceEndpoints(ctx, x, s, old.Endpoints, db.clock.Now())
+	})
+}
+
+func replaceEndpoints(ctx context.Context, x *tx, s barograph.Subscription, old []barograph.Endpoint, now time.Time) error {
+	gone := make(map[barograph.EndpointID]barograph.Endpoint, len(old))
+	for _, e := range old {
+		gone[e.ID] = e
+	}
+	for i, e := range s.Endpoints {
+		before, known := gone[e.ID]
+		if !known {
+			if err := insertEndpoint(ctx, x, s.ID, i, e); err != nil {
+				return err
+			}
+			continue
+		}
+		delete(gone, e.ID)
+		e.Health = before.Health
+		if e.Secret == "" {
+			e.Secret = before.Secret
+		}
+		if err := updateEndpoint(ctx, x, i, e); err != nil {
+			return err
+		}
+	}
+	for id := range gone {
+		if err := deleteEndpoint(ctx, x, id, now); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// DeleteSubscription removes the subscription, its endpoints and all deliveries
+// to them.
+func (db *DB) DeleteSubscription(ctx context.Context, id barograph.SubscriptionID) error {
+	return remove(ctx, db, subscriptionTable(), string(id))
+}

@@ -1,0 +1,216 @@
+// Package dbtest is the conformance suite of the configuration database: what
+// every one of them must do, whatever engine it stands on. A database runs it
+// as its own test:
+//
+//	func TestConformance(t *testing.T) {
+//		dbtest.Run(t, func(tb testing.TB) dbtest.Database { return openEmpty(tb) })
+//	}
+//
+// Run asks for a new, empty database for each of its tests. They hold what
+// consumers rely on: that all nouns come back as they went in, that errors name
+// what is wrong, that a change is recorded whole or not at all, and that nobody
+// sees a busy error however many write at once.
+package dbtest
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"github.com/barograph/barograph"
+)
+
+// Database is all that a configuration database does.
+type Database interface {
+	Inventory
+	Wishes
+	Facts
+	Sending
+	Changes
+}
+
+// Inventory is what there is to watch.
+type Inventory interface {
+	Hosts
+	HostKeys
+	HostReports
+	Checks
+	Targets
+}
+
+// Wishes are what people want to know, and who may ask.
+type Wishes interface {
+	Rules
+	Subscriptions
+	Tokens
+	TokenKeys
+}
+
+// Facts are what happened and what was foretold.
+type Facts interface {
+	Recorder
+	Events
+	Outbox
+	History
+}
+
+// Sending is how people are told.
+type Sending interface {
+	Deliveries
+	DeliveryQueue
+}
+
+// Hosts keeps hosts.
+type Hosts interface {
+	Hosts(ctx context.Context, p barograph.Page) ([]barograph.Host, error)
+	Host(ctx context.Context, id barograph.HostID) (barograph.Host, error)
+	CreateHost(ctx context.Context, h barograph.Host, key barograph.KeyHash) error
+	UpdateHost(ctx context.Context, h barograph.Host) error
+	DeleteHost(ctx context.Context, id barograph.HostID) error
+}
+
+// HostKeys finds hosts by what is unique about them.
+type HostKeys interface {
+	HostByName(ctx context.Context, name string) (barograph.Host, error)
+	HostByKey(ctx context.Context, key barograph.KeyHash) (barograph.Host, error)
+	SetHostKey(ctx context.Context, id barograph.HostID, key barograph.KeyHash) error
+}
+
+// HostReports takes what agents tell of themselves.
+type HostReports interface {
+	MarkSeen(ctx context.Context, seen map[barograph.HostID]time.Time) error
+	SetCheckStatuses(ctx context.Context, id barograph.HostID, statuses []barograph.CheckStatus) error
+}
+
+// Checks keeps checks.
+type Checks interface {
+	Checks(ctx context.Context, p barograph.Page) ([]barograph.Check, error)
+	Check(ctx context.Context, id barograph.CheckID) (barograph.Check, error)
+	CreateCheck(ctx context.Context, c barograph.Check) error
+	UpdateCheck(ctx context.Context, c barograph.Check) error
+	DeleteCheck(ctx context.Context, id barograph.CheckID) error
+}
+
+// Targets keeps targets.
+type Targets interface {
+	Targets(ctx context.Context, p barograph.Page) ([]barograph.Target, error)
+	Target(ctx context.Context, id barograph.TargetID) (barograph.Target, error)
+	CreateTarget(ctx context.Context, t barograph.Target) error
+	UpdateTarget(ctx context.Context, t barograph.Target) error
+	DeleteTarget(ctx context.Context, id barograph.TargetID) error
+}
+
+// Rules keeps rules.
+type Rules interface {
+	Rules(ctx context.Context, p barograph.Page) ([]barograph.Rule, error)
+	Rule(ctx context.Context, id barograph.RuleID) (barograph.Rule, error)
+	CreateRule(ctx context.Context, r barograph.Rule) error
+	UpdateRule(ctx context.Context, r barograph.Rule) error
+	DeleteRule(ctx context.Context, id barograph.RuleID) error
+}
+
+// Subscriptions keeps subscriptions with their endpoints.
+type Subscriptions interface {
+	Subscriptions(ctx context.Context, p barograph.Page) ([]barograph.Subscription, error)
+	Subscription(ctx context.Context, id barograph.SubscriptionID) (barograph.Subscription, error)
+	CreateSubscription(ctx context.Context, s barograph.Subscription) error
+	UpdateSubscription(ctx context.Context, s barograph.Subscription) error
+	DeleteSubscription(ctx context.Context, id barograph.SubscriptionID) error
+}
+
+// Tokens keeps tokens.
+type Tokens interface {
+	Tokens(ctx context.Context, p barograph.Page) ([]barograph.Token, error)
+	CreateToken(ctx context.Context, t barograph.Token, key barograph.KeyHash) error
+	DeleteToken(ctx context.Context, id barograph.TokenID) error
+}
+
+// TokenKeys lets bearers of tokens in.
+type TokenKeys interface {
+	TokenByKey(ctx context.Context, key barograph.KeyHash) (barograph.Token, error)
+	MarkTokenUsed(ctx context.Context, id barograph.TokenID, at time.Time) error
+}
+
+// Events reads and prunes events.
+type Events interface {
+	Events(ctx context.Context, f barograph.EventFilter, p barograph.Page) ([]barograph.Event, error)
+	Event(ctx context.Context, id barograph.EventID) (barograph.Event, error)
+	Prune(ctx context.Context, before time.Time) (int, error)
+}
+
+// Outbox hands events to the bus.
+type Outbox interface {
+	UnpublishedEvents(ctx context.Context, limit int) ([]barograph.Event, error)
+	MarkPublished(ctx context.Context, ids []barograph.EventID) error
+}
+
+// History reads what was predicted and what happened.
+type History interface {
+	Predictions(ctx context.Context, f barograph.PredictionFilter, p barograph.Page) ([]barograph.Prediction, error)
+	Prediction(ctx context.Context, id barograph.PredictionID) (barograph.Prediction, error)
+	Breaches(ctx context.Context, f barograph.PredictionFilter, p barograph.Page) ([]barograph.Breach, error)
+	Breach(ctx context.Context, id barograph.BreachID) (barograph.Breach, error)
+	Scorecards(ctx context.Context, from, to time.Time) ([]barograph.Scorecard, error)
+}
+
+// Recorder records the steps of alerting.
+type Recorder interface {
+	Record(ctx context.Context, c barograph.Change) error
+}
+
+// Deliveries shows deliveries.
+type Deliveries interface {
+	Deliveries(ctx context.Context, id barograph.SubscriptionID, p barograph.Page) ([]barograph.Delivery, error)
+	DeliveryAttempts(ctx context.Context, id barograph.DeliveryID) ([]barograph.Attempt, error)
+}
+
+// DeliveryQueue hands deliveries to the dispatcher and takes the results.
+type DeliveryQueue interface {
+	DueDeliveries(ctx context.Context, now time.Time, perEndpoint, limit int) ([]barograph.DueDelivery, error)
+	SaveDeliveryResults(ctx context.Context, results []barograph.DeliveryResult) error
+}
+
+// Changes tells of changes.
+type Changes interface {
+	Changes() (changed <-chan struct{}, stop func())
+}
+
+// suite is a set of tests; each opens a database of its own.
+type suite struct{ open func(testing.TB) Database }
+
+// Run runs the suite. open returns a new, empty database, and closes it when
+// its test ends.
+func Run(t *testing.T, open func(testing.TB) Database) {
+	t.Helper()
+	s := suite{open}
+	t.Run("Checks", s.testChecks)
+	t.Run("Targets", s.testTargets)
+	t.Run("Rules", s.testRules)
+	t.Run("Hosts", s.testHosts)
+	t.Run("HostKeys", s.testHostKeys)
+	t.Run("HostReports", s.testHostReports)
+	t.Run("Tokens", s.testTokens)
+	t.Run("Subscriptions", s.testSubscriptions)
+	t.Run("SubscriptionEndpoints", s.testSubscriptionEndpoints)
+	t.Run("RemovedEndpoint", s.testRemovedEndpoint)
+	t.Run("Events", s.testEvents)
+	t.Run("Outbox", s.testOutbox)
+	t.Run("Prune", s.testPrune)
+	t.Run("Predictions", s.testPredictions)
+	t.Run("Breaches", s.testBreaches)
+	t.Run("HistoryOutlives", s.testHistoryOutlives)
+	t.Run("Scorecards", s.testScorecards)
+	t.Run("RecordIsAtomic", s.testRecordIsAtomic)
+	t.Run("RecordTwice", s.testRecordTwice)
+	t.Run("RecordSilences", s.testRecordSilences)
+	t.Run("RecordForRemovedEndpoint", s.testRecordForRemovedEndpoint)
+	t.Run("Superseding", s.testSuperseding)
+	t.Run("SupersededDuringTry", s.testSupersededDuringTry)
+	t.Run("DueDeliveries", s.testDueDeliveries)
+	t.Run("DueFairness", s.testDueFairness)
+	t.Run("DeliveryResults", s.testDeliveryResults)
+	t.Run("DeliveryResultsLate", s.testDeliveryResultsLate)
+	t.Run("Changes", s.testChanges)
+	t.Run("CanceledContext", s.testCanceledContext)
+	t.Run("Concurrency", s.testConcurrency)
+}
