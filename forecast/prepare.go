@@ -1,0 +1,211 @@
+package forecast
+
+import (
+	"math"
+	"slices"
+	"sort"
+
+	"gonum.org/v1/gonum/stat"
+
+	"github.com/barograph/barograph"
+)
+
+// maxPoints is how much history is kept, counted from its end.
+const maxPoints = 2016
+
+// Series is a question prepared for the models: mirrored so that the limit lies
+// above, scaled so that no arithmetic overflows, cut to the newest part, and
+// with what all models need to know about it. It ends at its last known value.
+type Series struct {
+	values   []float64 // NaN is a null
+	filled   []float64 // nulls take the value before them
+	observed []int32   // where values are known
+	ends     []int32   // the last index before the next long gap; nil: no such gap
+
+	now     int     // the last index, whose value is known
+	horizon int     // steps
+	limit   float64 // scaled
+	gap     float64 // from the last value up to the limit
+	spread  float64 // from the 10 % to the 90 % quantile, above zero
+	season  int     // steps; 0: none
+	segment int     // where the last level shift happened
+	scale   int     // values were divided by 2^scale
+
+	// Scratch, kept for the next question.
+	sums, detrended, left, right, sorted []float64
+	analogues                            []analogue
+	km                                   kaplanMeier
+}
+
+// Prepare returns the question prepared for the models; ok is false if it has
+// no values, no horizon or no finite limit.
+func Prepare(q Question) (s *Series, ok bool) {
+	s = new(Series)
+	if !s.load(q) {
+		return nil, false
+	}
+	s.describe(q)
+	return s, true
+}
+
+// load takes over the values of the question.
+func (s *Series) load(q Question) bool {
+	values := trim(q.Values)
+	s.horizon = q.Horizon
+	if len(values) == 0 || q.Horizon <= 0 || !finite(q.Limit) {
+		return false
+	}
+	s.now = len(values) - 1
+	sign := 1.0
+	if !q.Operator.Upward() {
+		sign = -1
+	}
+	s.scale = exponent(values, q.Limit)
+	s.limit = math.Ldexp(sign*q.Limit, -s.scale)
+	if q.Operator == barograph.Above || q.Operator == barograph.Below {
+		s.limit = math.Nextafter(s.limit, math.Inf(1)) // the models ask for at least the limit
+	}
+	s.copyValues(values, sign)
+	s.markGaps()
+	s.gap = s.limit - s.values[s.now]
+	return true
+}
+
+// trim returns the newest values, from the first to the last known one.
+func trim(values []float64) []float64 {
+	values = values[max(0, len(values)-maxPoints):]
+	for len(values) > 0 && !finite(values[len(values)-1]) {
+		values = values[:len(values)-1]
+	}
+	for len(values) > 0 && !finite(values[0]) {
+		values = values[1:]
+	}
+	return values
+}
+
+// exponent returns the power of two that brings the largest value or the limit,
+// whichever is larger, just below one. Dividing by a power of two is exact.
+func exponent(values []float64, limit float64) int {
+	largest := min(math.Abs(limit), math.MaxFloat64)
+	for _, v := range values {
+		if a := math.Abs(v); a > largest && a <= math.MaxFloat64 {
+			largest = a
+		}
+	}
+	_, exp := math.Frexp(largest)
+	return exp
+}
+
+func (s *Series) copyValues(values []float64, sign float64) {
+	n := len(values)
+	s.values, s.filled = resize(s.values, n), resize(s.filled, n)
+	s.observed = s.observed[:0]
+	factor, exact := sign*math.Ldexp(1, -s.scale), s.scale > -1000 && s.scale < 1000
+	last := 0.0
+	for i, v := range values {
+		switch {
+		case !finite(v):
+			v = math.NaN()
+		case exact:
+			v *= factor
+		default:
+			v = math.Ldexp(sign*v, -s.scale)
+		}
+		if !math.IsNaN(v) {
+			last = v
+			s.observed = append(s.observed, int32(i))
+		}
+		s.values[i], s.filled[i] = v, last
+	}
+}
+
+// markGaps notes where a run of nulls longer than the horizon cuts the series
+// in two, for windows to end there.
+func (s *Series) markGaps() {
+	s.ends = s.ends[:0]
+	for j := 1; j < len(s.observed); j++ {
+		if int(s.observed[j]-s.observed[j-1])-1 <= s.horizon {
+			continue
+		}
+		for len(s.ends) < int(s.observed[j]) {
+			s.ends = append(s.ends, s.observed[j-1])
+		}
+	}
+	for len(s.ends) > 0 && len(s.ends) <= s.now {
+		s.ends = append(s.ends, int32(s.now)) //nolint:gosec // at most maxPoints
+	}
+}
+
+// describe finds out what the models need to know.
+func (s *Series) describe(q Question) {
+	s.spread = s.width()
+	s.season = s.findSeason(stepOf(q))
+	s.segment = s.findSegment()
+}
+
+// width returns the distance from the 10 % to the 90 % quantile, or, if that is
+// zero, of the whole range, or, if that is zero too, to the limit.
+func (s *Series) width() float64 {
+	sorted := s.sortedSample(s.filled, 512)
+	width := stat.Quantile(.9, stat.Empirical, sorted, nil) - stat.Quantile(.1, stat.Empirical, sorted, nil)
+	if width > 0 {
+		return width
+	}
+	if low, high := s.extremes(0); high > low {
+		return high - low
+	}
+	return math.Abs(s.gap) + 1e-9
+}
+
+// sortedSample returns at most about most of the values, evenly chosen and
+// sorted, valid until the next call.
+func (s *Series) sortedSample(values []float64, most int) []float64 {
+	s.sorted = s.sorted[:0]
+	stride := max(1, len(values)/most)
+	for i := len(values) - 1; i >= 0; i -= stride {
+		s.sorted = append(s.sorted, values[i])
+	}
+	slices.Sort(s.sorted)
+	return s.sorted
+}
+
+// extremes returns the least and the largest value from the index on.
+func (s *Series) extremes(from int) (low, high float64) {
+	low, high = s.filled[from], s.filled[from]
+	for _, v := range s.filled[from:] {
+		low, high = min(low, v), max(high, v)
+	}
+	return low, high
+}
+
+// shortestWindow is how many steps a window must show to be a witness.
+func (s *Series) shortestWindow() int { return max(1, s.horizon/4) }
+
+// origins returns the past moments from index first on that windows may start
+// at: those with a value and a window that is not too short.
+func (s *Series) origins(first int) []int32 {
+	last := s.now - s.shortestWindow()
+	a := sort.Search(len(s.observed), func(j int) bool { return int(s.observed[j]) >= first })
+	b := sort.Search(len(s.observed), func(j int) bool { return int(s.observed[j]) > last })
+	return s.observed[a:max(a, b)]
+}
+
+// rise looks at the window that follows index i: after how many steps had the
+// series risen by the given amount (0: not at all), and how many steps of the
+// horizon were seen.
+func (s *Series) rise(i int, by float64) (hit, seen int) {
+	end := s.now
+	if len(s.ends) > 0 {
+		end = int(s.ends[i])
+	}
+	seen = min(s.horizon, end-i)
+	target := s.values[i] + by
+	for k, v := range s.values[i+1 : i+1+seen] {
+		if v >= target {
+			return k + 1, seen
+		}
+	}
+	return 0, seen
+}
+
+func finite(v float64) bool { return math.Abs(v) <= math.MaxFloat64 }
