@@ -1,0 +1,53 @@
+package alerting
+
+import (
+	"strings"
+	"time"
+
+	"github.com/barograph/barograph"
+)
+
+// Deliveries returns a delivery of the event for each enabled endpoint of each
+// subscription that wants it, due at once. now is the wall clock's time, which
+// deliveries are kept by even where events have a clock of their own.
+func Deliveries(subs []barograph.Subscription, e barograph.Event, now time.Time) []barograph.Delivery {
+	var out []barograph.Delivery
+	for _, sub := range subs {
+		if !sub.Wants(e) {
+			continue
+		}
+		for _, ep := range sub.Endpoints {
+			if !ep.Health.Disabled {
+				out = append(out, newDelivery(sub.ID, ep.ID, e, now))
+			}
+		}
+	}
+	return out
+}
+
+func newDelivery(sub barograph.SubscriptionID, ep barograph.EndpointID, e barograph.Event, now time.Time) barograph.Delivery {
+	return barograph.Delivery{
+		ID:      barograph.DeliveryID(barograph.NewID("dlv", now)),
+		EventID: e.ID, SubscriptionID: sub, EndpointID: ep, Topic: topic(e),
+		State: barograph.DeliveryPending, CreatedAt: now, NextTry: now,
+	}
+}
+
+// topic returns the thing whose state the event tells. An event without a
+// topic supersedes nothing.
+func topic(e barograph.Event) string {
+	group, _, _ := strings.Cut(string(e.Type), ".")
+	switch d := e.Data; {
+	case d.Test:
+		return ""
+	case group == "prediction" && d.Prediction != nil:
+		return string(d.Prediction.ID)
+	case group == "breach" && d.Breach != nil:
+		return string(d.Breach.ID)
+	case group == "host" && d.Host != nil:
+		return string(d.Host.ID)
+	case group == "endpoint" && d.Endpoint != nil:
+		return string(d.Endpoint.ID)
+	}
+	return ""
+}

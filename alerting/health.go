@@ -1,0 +1,98 @@
+package alerting
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/barograph/barograph"
+)
+
+// health returns how an endpoint fares after a try with the outcome o, which
+// left the delivery as d is now. test says that the try was somebody's test:
+// its success enables a disabled endpoint.
+func (p retryPolicy) health(h barograph.EndpointHealth, d barograph.Delivery, o Outcome, now time.Time, test bool) barograph.EndpointHealth {
+	if o.Verdict == VerdictDelivered {
+		return healthy(h, now, test)
+	}
+	h.Failures++
+	if h.FailingSince.IsZero() {
+		h.FailingSince = now
+	}
+	gaveUp := d.State != barograph.DeliveryPending
+	if gaveUp {
+		h.Exhausted++
+	}
+	switch failing := now.Sub(h.FailingSince); {
+	case h.Disabled:
+	case o.Verdict == VerdictGone:
+		return disabled(h, now, "the receiver answered 410 Gone")
+	case gaveUp && h.Exhausted >= p.disableExhausted && failing >= p.disableAfter:
+		return disabled(h, now, fmt.Sprintf("nothing got through for %s: %d deliveries were given up, the last because: %s",
+			barograph.Duration(failing.Truncate(time.Hour)), h.Exhausted, errorText(o.Err)))
+	}
+	return h
+}
+
+func healthy(h barograph.EndpointHealth, now time.Time, test bool) barograph.EndpointHealth {
+	ok := barograph.EndpointHealth{LastSuccess: now}
+	if h.Disabled && !test {
+		ok.Disabled, ok.DisabledReason, ok.DisabledAt = true, h.DisabledReason, h.DisabledAt
+	}
+	return ok
+}
+
+func disabled(h barograph.EndpointHealth, now time.Time, reason string) barograph.EndpointHealth {
+	h.Disabled, h.DisabledAt, h.DisabledReason = true, now, reason
+	return h
+}
+
+func errorText(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+// healthEvent returns the event of an endpoint that got disabled or enabled,
+// false if neither happened.
+func healthEvent(due barograph.DueDelivery, after barograph.EndpointHealth, now time.Time) (barograph.Event, bool) {
+	before, ep := due.Endpoint.Health, due.Endpoint
+	if before.Disabled == after.Disabled {
+		return barograph.Event{}, false
+	}
+	e := barograph.Event{
+		ID: barograph.EventID(barograph.NewID("evt", now)), Time: now, Subject: string(ep.ID),
+		Type: barograph.EventEndpointEnabled, Severity: barograph.SeverityInfo,
+		Labels: barograph.NewLabels(map[string]string{"endpoint": string(ep.ID), "endpoint_kind": string(ep.Kind)}),
+		Data: barograph.EventData{Endpoint: &barograph.EndpointRef{
+			ID: ep.ID, SubscriptionID: due.Delivery.SubscriptionID, Kind: ep.Kind, Reason: after.DisabledReason,
+		}},
+	}
+	e.Data.Summary = fmt.Sprintf("The %s endpoint %s works again.", ep.Kind, ep.ID)
+	if after.Disabled {
+		e.Type, e.Severity = barograph.EventEndpointDisabled, barograph.SeverityWarning
+		e.Data.Summary = fmt.Sprintf("Nothing more is sent to the %s endpoint %s: %s.", ep.Kind, ep.ID, after.DisabledReason)
+	}
+	return e, true
+}
+
+// healthDeliveries returns where such an event goes: to all other endpoints of
+// the same subscription, whatever it asks for, since its owner must know; and
+// to the other subscriptions that want it.
+func healthDeliveries(subs []barograph.Subscription, e barograph.Event, now time.Time) []barograph.Delivery {
+	about := e.Data.Endpoint
+	var others []barograph.Subscription
+	var out []barograph.Delivery
+	for _, sub := range subs {
+		if sub.ID != about.SubscriptionID {
+			others = append(others, sub)
+			continue
+		}
+		for _, ep := range sub.Endpoints {
+			if ep.ID != about.ID && !ep.Health.Disabled && sub.Enabled {
+				out = append(out, newDelivery(sub.ID, ep.ID, e, now))
+			}
+		}
+	}
+	return append(out, Deliveries(others, e, now)...)
+}

@@ -1,0 +1,283 @@
+package alerting
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/barograph/barograph"
+)
+
+// view is an event as the templates see it: everything is text already, and
+// one line each.
+type view struct {
+	Event    barograph.Event
+	Type     barograph.EventType
+	Template string // the event's type, "other" if the event lacks the part its type calls for
+	Tag      string // the severity, or test
+	Color    string // of the severity
+	Summary  string
+
+	What, Where                           string // disk_used_ratio, db1 (mount=/)
+	Value                                 string // the last known, with its unit
+	Limit                                 string // > 90 %
+	Crossing, Beyond                      string // rise above 90 %, above 90 %
+	Lead, Range, Early, Before            string // 31 h; Thu 14:00 – Fri 09:00 UTC; its begin; what was announced first
+	Sure                                  string // 82 %
+	Ahead                                 string // how long before it came it was predicted
+	Since, Lasted, LastSeen, Reason, Rule string
+	Turned                                bool
+
+	Headline, Advice string // from the templates
+	Annotated        string // the annotation "summary"
+	Facts, Notes     []fact
+	At               string
+}
+
+// fact is one line of a message.
+type fact struct{ Name, Value string }
+
+// Link reports whether the value is a web address.
+func (f fact) Link() bool {
+	return strings.HasPrefix(f.Value, "https://") || strings.HasPrefix(f.Value, "http://")
+}
+
+func newView(e barograph.Event) view {
+	v := view{Event: e, Type: e.Type, Template: "other", Summary: oneLine(e.Data.Summary)}
+	v.setTag()
+	v.At = e.Time.UTC().Format("Mon 2 Jan 2006 15:04:05") + " UTC"
+	v.setLimit()
+	if e.Data.Value != nil {
+		v.Value = reading(v.What, *e.Data.Value)
+	}
+	switch group, _, _ := strings.Cut(string(e.Type), "."); {
+	case group == "prediction" && e.Data.Prediction != nil:
+		v.setPrediction(*e.Data.Prediction)
+	case group == "breach" && e.Data.Breach != nil:
+		v.setBreach(*e.Data.Breach)
+	case group == "host" && e.Data.Host != nil:
+		v.setHost(*e.Data.Host)
+	case group == "endpoint" && e.Data.Endpoint != nil:
+		v.setEndpoint(*e.Data.Endpoint)
+	case e.Type == barograph.EventWatchdog && !e.Data.Test:
+		v.Template = string(e.Type)
+	}
+	v.setFacts()
+	v.setNotes()
+	return v
+}
+
+func (v *view) setTag() {
+	v.Tag, v.Color = "info", "#3b82c4"
+	switch v.Event.Severity {
+	case barograph.SeverityWarning:
+		v.Tag, v.Color = "warning", "#d29922"
+	case barograph.SeverityCritical:
+		v.Tag, v.Color = "critical", "#cf222e"
+	case barograph.SeverityInfo:
+	}
+	if v.Event.Data.Test {
+		v.Tag = "test"
+	}
+}
+
+// setSeries names what the event is about.
+func (v *view) setSeries(s barograph.Series, rule string) {
+	v.Template = string(v.Type)
+	v.What, v.Where, v.Rule = s.Metric, oneLine(where(s)), oneLine(rule)
+	v.setLimit()
+	if v.Event.Data.Value != nil {
+		v.Value = reading(s.Metric, *v.Event.Data.Value)
+	}
+}
+
+func (v *view) setLimit() {
+	v.Crossing, v.Beyond = "cross its limit", "beyond its limit"
+	rule := v.Event.Data.Rule
+	if rule == nil {
+		return
+	}
+	limit := reading(v.What, rule.Limit)
+	v.Limit = string(rule.Operator) + " " + limit
+	switch rule.Operator {
+	case barograph.Above:
+		v.Crossing, v.Beyond = "rise above "+limit, "above "+limit
+	case barograph.AtLeast:
+		v.Crossing, v.Beyond = "reach "+limit, "at or above "+limit
+	case barograph.Below:
+		v.Crossing, v.Beyond = "fall below "+limit, "below "+limit
+	case barograph.AtMost:
+		v.Crossing, v.Beyond = "fall to "+limit, "at or below "+limit
+	}
+}
+
+func (v *view) setPrediction(p barograph.Prediction) {
+	v.setSeries(p.Series, p.RuleName)
+	said := p.Latest
+	if v.Value == "" {
+		v.Value = reading(v.What, said.Value)
+	}
+	v.Lead = human(max(said.ETA.Median.Sub(v.Event.Time), 0))
+	v.Range, v.Early = etaRange(said.ETA, v.Event.Time), stamp(said.ETA.Early, v.Event.Time)+" UTC"
+	v.Before = etaRange(p.First.ETA, v.Event.Time)
+	v.Sure = percent(said.Probability)
+	v.Turned = p.Turned
+	v.Reason = oneLine(p.CloseReason)
+	if v.Reason == "" {
+		v.Reason = oneLine(said.Reason)
+	}
+	if p.Lead > 0 {
+		v.Ahead = human(p.Lead.Std())
+	}
+}
+
+func (v *view) setBreach(b barograph.Breach) {
+	v.setSeries(b.Series, b.RuleName)
+	if v.Value == "" {
+		v.Value = reading(v.What, b.Value)
+	}
+	v.Since = stamp(b.StartedAt, v.Event.Time) + " UTC"
+	v.Reason = oneLine(b.EndReason)
+	if b.Lead > 0 {
+		v.Ahead = human(b.Lead.Std())
+	}
+	if !b.EndedAt.IsZero() {
+		v.Lasted = human(max(b.EndedAt.Sub(b.StartedAt), 0))
+	}
+}
+
+func (v *view) setHost(h barograph.HostRef) {
+	v.Template, v.Where = string(v.Type), oneLine(h.Name)
+	if !h.LastSeen.IsZero() {
+		v.LastSeen = stamp(h.LastSeen, v.Event.Time) + " UTC"
+	}
+}
+
+func (v *view) setEndpoint(ep barograph.EndpointRef) {
+	v.Template, v.Reason = string(v.Type), oneLine(ep.Reason)
+	v.Where = fmt.Sprintf("the %s endpoint %s of subscription %s", ep.Kind, ep.ID, ep.SubscriptionID)
+}
+
+// setFacts lists what there is to know, the most important first.
+func (v *view) setFacts() {
+	add := func(name, value string) {
+		if value != "" {
+			v.Facts = append(v.Facts, fact{name, value})
+		}
+	}
+	add("Where", v.Where)
+	add("What", v.What)
+	add("Now", v.Value)
+	add("Limit", v.Limit)
+	switch v.Type {
+	case barograph.EventPredictionOpened, barograph.EventPredictionUpdated:
+		if v.Range != "" {
+			add("When", "in "+v.Lead+" ("+v.Range+")")
+		}
+		add("How sure", v.Sure)
+	case barograph.EventPredictionConfirmed, barograph.EventPredictionAverted,
+		barograph.EventPredictionExpired, barograph.EventPredictionWithdrawn:
+		add("Announced", v.Range)
+		add("How sure", v.Sure)
+	case barograph.EventBreachStarted, barograph.EventBreachEnded:
+		add("Since", v.Since)
+		add("Lasted", v.Lasted)
+		if v.Since != "" && v.Ahead == "" {
+			add("Predicted", "no")
+		}
+	case barograph.EventHostSilent, barograph.EventHostReturned:
+		add("Last seen", v.LastSeen)
+	case barograph.EventEndpointDisabled, barograph.EventEndpointEnabled, barograph.EventWatchdog:
+	}
+	if v.Ahead != "" {
+		add("Predicted", v.Ahead+" ahead")
+	}
+	add("Why", v.Reason)
+	add("Rule", v.Rule)
+	add("Severity", string(v.Event.Severity))
+}
+
+// setNotes takes the rule's annotations: "summary" comes first in the text, the
+// others follow the facts.
+func (v *view) setNotes() {
+	notes := v.Event.Data.Annotations
+	for _, name := range slices.Sorted(maps.Keys(notes)) {
+		if text := oneLine(notes[name]); name == "summary" {
+			v.Annotated = text
+		} else if text != "" {
+			v.Notes = append(v.Notes, fact{name, text})
+		}
+	}
+}
+
+// etaRange writes when as "Thu 14:00 – Fri 09:00 UTC", seen from now.
+func etaRange(eta barograph.ETA, now time.Time) string {
+	if eta.Early.IsZero() {
+		return ""
+	}
+	early, late := stamp(eta.Early, now), stamp(eta.Late, now)
+	if day := len(early) - len("15:04"); len(early) == len(late) && early[:day] == late[:day] {
+		late = late[day:]
+	}
+	return early + " – " + late + " UTC"
+}
+
+// stamp writes a time of the days around now with its weekday, any other with
+// its date, all in UTC.
+func stamp(t, now time.Time) string {
+	t, now = t.UTC(), now.UTC()
+	switch {
+	case t.Sub(now).Abs() < 6*barograph.Day:
+		return t.Format("Mon 15:04")
+	case t.Year() == now.Year():
+		return t.Format("Mon 2 Jan 15:04")
+	}
+	return t.Format("Mon 2 Jan 2006 15:04")
+}
+
+// reading writes a value in the unit that the metric's name tells.
+func reading(metric string, v float64) string {
+	switch {
+	case strings.HasSuffix(metric, "_ratio"):
+		return number(100*v) + " %"
+	case strings.HasSuffix(metric, "_bytes"):
+		return bytesText(v)
+	case strings.HasSuffix(metric, "_bytes_per_second"):
+		return bytesText(v) + "/s"
+	case strings.HasSuffix(metric, "_seconds"):
+		return secondsText(v)
+	}
+	return number(v)
+}
+
+func bytesText(v float64) string {
+	const step = 1024
+	units := []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB"}
+	i := 0
+	for ; (v >= step || v <= -step) && i < len(units)-1; i++ {
+		v /= step
+	}
+	return strconv.FormatFloat(v, 'g', 4, 64) + " " + units[i]
+}
+
+func secondsText(v float64) string {
+	if v < 1 && v > -1 {
+		return number(1000*v) + " ms"
+	}
+	if v < 60 && v > -60 {
+		return number(v) + " s"
+	}
+	if v < 0 {
+		return "-" + human(secondsDuration(-v))
+	}
+	return human(secondsDuration(v))
+}
+
+// secondsDuration converts, cutting off what a Duration cannot hold.
+func secondsDuration(v float64) time.Duration {
+	const most = 290 * 365 * barograph.Day
+	return time.Duration(min(v, most.Seconds())) * time.Second
+}

@@ -1,0 +1,123 @@
+package alerting
+
+import (
+	"context"
+	"crypto/x509"
+	"fmt"
+	"net"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/barograph/barograph"
+)
+
+// Notifier sends events by one kind of channel.
+type Notifier interface {
+	// Notify tries once to send the event to the endpoint. It returns within a
+	// bounded time of its own, and soon after ctx ends. It may be called from
+	// many goroutines at once.
+	Notify(ctx context.Context, e barograph.Event, ep barograph.Endpoint) Outcome
+}
+
+// Verdict says what is to be done after a try.
+type Verdict uint8
+
+// The verdicts.
+const (
+	VerdictUnknown   Verdict = iota // handled as temporary
+	VerdictDelivered                // the receiver has it
+	VerdictTemporary                // try again
+	VerdictPermanent                // give this delivery up: trying again changes nothing
+	VerdictGone                     // the receiver asks for nothing more: disable the endpoint
+)
+
+// String returns the verdict as one lower-case word.
+func (v Verdict) String() string {
+	switch v {
+	case VerdictUnknown:
+		return "unknown"
+	case VerdictDelivered:
+		return "delivered"
+	case VerdictTemporary:
+		return "temporary"
+	case VerdictPermanent:
+		return "permanent"
+	case VerdictGone:
+		return "gone"
+	}
+	return "unknown"
+}
+
+// Outcome is what came of one try.
+type Outcome struct {
+	Verdict    Verdict
+	StatusCode int           // of HTTP or SMTP; 0: no answer
+	Response   string        // the first 1 KiB of the answer
+	RetryAfter time.Duration // when the receiver asks to be tried again; 0: it did not say
+	Err        error         // nil if delivered
+}
+
+// Reach is how notifiers get at the outside world. The zero value is the
+// system's own way.
+type Reach struct {
+	Resolver *net.Resolver  // of names; nil: the system's
+	RootCAs  *x509.CertPool // whom to trust; nil: whom the system trusts
+}
+
+// NewNotifiers returns the notifiers of all kinds. A channel that is not
+// configured has one too: its tries fail and say which setting is missing.
+func NewNotifiers(cfg DeliveryConfig, reach Reach) (map[barograph.EndpointKind]Notifier, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	allowed, err := parseNetworks(cfg.Webhook.AllowNetworks)
+	if err != nil {
+		return nil, err
+	}
+	messages, err := NewMessages()
+	if err != nil {
+		return nil, err
+	}
+	client := NewGuardedClient(allowed, reach)
+	return map[barograph.EndpointKind]Notifier{
+		barograph.EndpointWebhook: newWebhook(cfg.Webhook, client),
+		barograph.EndpointEmail:   newEmail(cfg.Email, messages, reach),
+		barograph.EndpointSMS:     newSMS(cfg.SMS, messages, client),
+	}, nil
+}
+
+func permanently(format string, args ...any) Outcome {
+	return Outcome{Verdict: VerdictPermanent, Err: fmt.Errorf(format, args...)}
+}
+
+func temporarily(format string, args ...any) Outcome {
+	return Outcome{Verdict: VerdictTemporary, Err: fmt.Errorf(format, args...)}
+}
+
+const maxKeptAnswer = 1 << 10
+
+// keptAnswer returns what is kept of an answer: at most 1 KiB, as valid UTF-8
+// without control characters, since people will read it on a page.
+func keptAnswer(answer []byte) string {
+	s := string(answer)
+	if len(s) > maxKeptAnswer {
+		s = s[:maxKeptAnswer]
+		for tail := 1; tail < utf8.UTFMax && tail <= len(s); tail++ {
+			if utf8.RuneStart(s[len(s)-tail]) {
+				if !utf8.FullRuneInString(s[len(s)-tail:]) {
+					s = s[:len(s)-tail]
+				}
+				break
+			}
+		}
+	}
+	return strings.TrimSpace(strings.Map(printable, strings.ToValidUTF8(s, "?")))
+}
+
+func printable(r rune) rune {
+	if r < ' ' && r != '\n' && r != '\t' || r == 0x7f {
+		return -1
+	}
+	return r
+}

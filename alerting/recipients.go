@@ -1,0 +1,83 @@
+package alerting
+
+import (
+	"slices"
+	"sync"
+
+	"github.com/barograph/barograph"
+)
+
+// recipients remembers who of an endpoint's several recipients already has an
+// event, so that a retry for the others does not reach these twice. It is kept
+// in memory: after a restart a message may come twice, never less than once.
+type recipients struct {
+	mu     sync.Mutex
+	served map[served][]string
+}
+
+type served struct {
+	event    barograph.EventID
+	endpoint barograph.EndpointID
+}
+
+const maxServed = 10_000 // half-done deliveries; more are forgotten all at once
+
+func newRecipients() *recipients { return &recipients{served: map[served][]string{}} }
+
+// sendAll calls send for each recipient who has not got the event yet, and
+// makes one outcome of theirs: delivered if at least one was served and none
+// may be served later.
+func (r *recipients) sendAll(e barograph.Event, ep barograph.Endpoint, send func(to string) Outcome) Outcome {
+	key := served{e.ID, ep.ID}
+	done := r.get(key)
+	var last, failed Outcome
+	for _, to := range ep.To {
+		if slices.Contains(done, to) {
+			continue
+		}
+		o := send(to)
+		switch o.Verdict {
+		case VerdictDelivered:
+			done = append(done, to)
+			last = o
+		case VerdictTemporary, VerdictUnknown:
+			failed = o
+		case VerdictPermanent, VerdictGone:
+			if failed.Err == nil || failed.Verdict != VerdictTemporary {
+				failed = o
+			}
+		}
+	}
+	switch {
+	case failed.Verdict == VerdictTemporary || failed.Verdict == VerdictUnknown && failed.Err != nil:
+		r.set(key, done)
+		return failed
+	case len(done) == 0 && failed.Err != nil:
+		return failed
+	}
+	r.set(key, nil)
+	last.Verdict = VerdictDelivered
+	if failed.Err != nil {
+		last.Response = keptAnswer([]byte("not to all: " + failed.Err.Error()))
+	}
+	return last
+}
+
+func (r *recipients) get(key served) []string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return slices.Clone(r.served[key])
+}
+
+func (r *recipients) set(key served, done []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.served, key)
+	if len(done) == 0 {
+		return
+	}
+	if len(r.served) >= maxServed {
+		clear(r.served)
+	}
+	r.served[key] = done
+}

@@ -1,0 +1,276 @@
+package alerting
+
+import (
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/barograph/barograph"
+)
+
+var errRefused = errors.New("connection refused")
+
+func policy() retryPolicy { return newRetryPolicy(DefaultDeliveryConfig()) }
+
+func start() time.Time { return time.Date(2026, 11, 18, 12, 0, 0, 0, time.UTC) }
+
+func fresh() barograph.Delivery {
+	return barograph.Delivery{ID: "dlv_1", EventID: "evt_1", State: barograph.DeliveryPending, CreatedAt: start(), NextTry: start()}
+}
+
+func failed(wish time.Duration) Outcome {
+	return Outcome{Verdict: VerdictTemporary, RetryAfter: wish, Err: errRefused}
+}
+
+func TestDelayFollowsTheSchedule(t *testing.T) {
+	want := []time.Duration{
+		5 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute, 30 * time.Minute,
+		2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 10 * time.Hour,
+	}
+	for i, planned := range want {
+		for _, tt := range []struct {
+			dice float64
+			wish time.Duration
+			want time.Duration
+		}{
+			{0, 0, planned * 8 / 10},
+			{0.5, 0, planned},
+			{0.999999, 0, planned * 12 / 10},
+			{0.5, time.Second, planned},
+			{0.5, planned * 3 / 2, planned * 3 / 2},
+			{0.5, 24 * time.Hour, 2 * planned},
+		} {
+			got, again := delay(i+1, tt.dice, tt.wish)
+			if off := (got - tt.want).Abs(); !again || off > planned/1000 {
+				t.Errorf("after %d tries with dice %v and wish %v: %v, %t; want %v", i+1, tt.dice, tt.wish, got, again, tt.want)
+			}
+		}
+	}
+	if _, again := delay(10, 0.5, time.Second); again {
+		t.Error("an eleventh try is planned")
+	}
+}
+
+func TestAfterTry(t *testing.T) {
+	try := barograph.Attempt{At: start().Add(time.Minute), Latency: barograph.Duration(time.Second), Error: "x"}
+	ended := start().Add(61 * time.Second)
+	old := fresh()
+	old.Attempts = 9
+	late := fresh()
+	late.Attempts, late.CreatedAt = 8, start().Add(-20*time.Hour)
+	for _, tt := range []struct {
+		name    string
+		before  barograph.Delivery
+		outcome Outcome
+		state   barograph.DeliveryState
+		next    time.Time
+	}{
+		{"delivered", fresh(), Outcome{Verdict: VerdictDelivered}, barograph.DeliveryDelivered, time.Time{}},
+		{"temporary", fresh(), failed(0), barograph.DeliveryPending, ended.Add(5 * time.Second)},
+		{"unknown", fresh(), Outcome{}, barograph.DeliveryPending, ended.Add(5 * time.Second)},
+		{"wish", fresh(), failed(7 * time.Second), barograph.DeliveryPending, ended.Add(7 * time.Second)},
+		{"permanent", fresh(), Outcome{Verdict: VerdictPermanent}, barograph.DeliveryExhausted, time.Time{}},
+		{"gone", fresh(), Outcome{Verdict: VerdictGone}, barograph.DeliveryExhausted, time.Time{}},
+		{"tenth try", old, failed(0), barograph.DeliveryExhausted, time.Time{}},
+		{"tenth try succeeds", old, Outcome{Verdict: VerdictDelivered}, barograph.DeliveryDelivered, time.Time{}},
+		{"next would be too late", late, failed(0), barograph.DeliveryExpired, time.Time{}},
+	} {
+		got := policy().afterTry(tt.before, try, tt.outcome, 0.5)
+		want := tt.before
+		want.State, want.NextTry, want.Attempts, want.LastTry = tt.state, tt.next, tt.before.Attempts+1, &try
+		if tt.state != barograph.DeliveryPending {
+			want.DoneAt = ended
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
+	}
+}
+
+// A delivery that always fails has at most ten tries, and a day.
+func TestDeliveryEnds(t *testing.T) {
+	for _, tt := range []struct {
+		timeToLive time.Duration
+		tries      int
+		state      barograph.DeliveryState
+	}{
+		{24 * time.Hour, 9, barograph.DeliveryExpired},
+		{48 * time.Hour, 10, barograph.DeliveryExhausted},
+		{time.Minute, 3, barograph.DeliveryExpired},
+	} {
+		p := policy()
+		p.timeToLive = tt.timeToLive
+		d := fresh()
+		for d.State == barograph.DeliveryPending {
+			if p.stale(d, d.NextTry) {
+				t.Fatalf("a try is planned %v after the begin", d.NextTry.Sub(start()))
+			}
+			d = p.afterTry(d, barograph.Attempt{At: d.NextTry}, failed(0), 0.5)
+		}
+		if d.State != tt.state || d.Attempts != tt.tries {
+			t.Errorf("time to live %v: %s after %d tries, want %s after %d", tt.timeToLive, d.State, d.Attempts, tt.state, tt.tries)
+		}
+	}
+}
+
+func TestHealth(t *testing.T) {
+	pending, given := fresh(), fresh()
+	given.State = barograph.DeliveryExhausted
+	now := start()
+	sick := func(failures, exhausted int, since time.Duration) barograph.EndpointHealth {
+		return barograph.EndpointHealth{Failures: failures, Exhausted: exhausted, FailingSince: now.Add(-since)}
+	}
+	off := func(h barograph.EndpointHealth, reason string) barograph.EndpointHealth {
+		h.Disabled, h.DisabledAt, h.DisabledReason = true, now, reason
+		return h
+	}
+	const tired = "nothing got through for 5d: 10 deliveries were given up, the last because: connection refused"
+	for _, tt := range []struct {
+		name     string
+		before   barograph.EndpointHealth
+		delivery barograph.Delivery
+		outcome  Outcome
+		test     bool
+		want     barograph.EndpointHealth
+	}{
+		{
+			"first failure",
+			barograph.EndpointHealth{LastSuccess: now},
+			pending, failed(0), false,
+			barograph.EndpointHealth{Failures: 1, FailingSince: now, LastSuccess: now},
+		},
+		{"next failure", sick(1, 0, time.Hour), pending, failed(0), false, sick(2, 0, time.Hour)},
+		{"given up", sick(9, 0, time.Hour), given, failed(0), false, sick(10, 1, time.Hour)},
+		{"success clears", sick(9, 9, 200*time.Hour), given, Outcome{Verdict: VerdictDelivered}, false, barograph.EndpointHealth{LastSuccess: now}},
+		{"119 h", sick(99, 9, 119*time.Hour), given, failed(0), false, sick(100, 10, 119*time.Hour)},
+		{"nine given up", sick(99, 8, 121*time.Hour), given, failed(0), false, sick(100, 9, 121*time.Hour)},
+		{"not yet given up", sick(99, 10, 121*time.Hour), pending, failed(0), false, sick(100, 10, 121*time.Hour)},
+		{"120 h and ten", sick(99, 9, 120*time.Hour), given, failed(0), false, off(sick(100, 10, 120*time.Hour), tired)},
+		{
+			"gone",
+			barograph.EndpointHealth{},
+			given,
+			Outcome{Verdict: VerdictGone, Err: errRefused},
+			false,
+			off(sick(1, 1, 0), "the receiver answered 410 Gone"),
+		},
+		{"gone again", off(sick(1, 1, 0), "first"), given, Outcome{Verdict: VerdictGone}, false, off(sick(2, 2, 0), "first")},
+		{
+			"late success does not enable", off(sick(1, 1, 0), "first"), given,
+			Outcome{Verdict: VerdictDelivered},
+			false,
+			off(barograph.EndpointHealth{LastSuccess: now}, "first"),
+		},
+		{"test enables", off(sick(1, 1, 0), "first"), given, Outcome{Verdict: VerdictDelivered}, true, barograph.EndpointHealth{LastSuccess: now}},
+	} {
+		got := policy().health(tt.before, tt.delivery, tt.outcome, now, tt.test)
+		if diff := cmp.Diff(tt.want, got); diff != "" {
+			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
+		}
+	}
+}
+
+// Five days of an endpoint that answers nothing, with an event each hour.
+func TestEndpointIsDisabledAfterFiveDays(t *testing.T) {
+	for _, successAt := range []time.Duration{0, 50 * time.Hour} {
+		p, h := policy(), barograph.EndpointHealth{}
+		var disabledAfter time.Duration
+		for at := time.Duration(0); at < 200*time.Hour && !h.Disabled; at += time.Hour {
+			d := fresh()
+			d.State = barograph.DeliveryExpired
+			o := failed(0)
+			if at == successAt && at > 0 {
+				o = Outcome{Verdict: VerdictDelivered}
+			}
+			h = p.health(h, d, o, start().Add(at), false)
+			disabledAfter = at
+		}
+		want := 120 * time.Hour
+		if successAt > 0 {
+			want += successAt + time.Hour
+		}
+		if !h.Disabled || disabledAfter != want {
+			t.Errorf("success at %v: disabled %t after %v, want after %v", successAt, h.Disabled, disabledAfter, want)
+		}
+	}
+}
+
+func TestHealthDeliveries(t *testing.T) {
+	ep := func(id string, disabled bool) barograph.Endpoint {
+		return barograph.Endpoint{ID: barograph.EndpointID(id), Kind: barograph.EndpointEmail, Health: barograph.EndpointHealth{Disabled: disabled}}
+	}
+	due := barograph.DueDelivery{Delivery: barograph.Delivery{SubscriptionID: "own", EndpointID: "bad"}, Endpoint: ep("bad", false)}
+	e, changed := healthEvent(due, barograph.EndpointHealth{Disabled: true, DisabledReason: "why"}, start())
+	if !changed || e.Type != barograph.EventEndpointDisabled || e.Data.Endpoint.Reason != "why" || e.Severity != barograph.SeverityWarning {
+		t.Fatalf("event %+v, %t", e, changed)
+	}
+	if _, changed := healthEvent(due, due.Endpoint.Health, start()); changed {
+		t.Error("an event without a change")
+	}
+	subs := []barograph.Subscription{
+		{ID: "own", Enabled: true, EventTypes: []string{"breach.*"}, Endpoints: []barograph.Endpoint{ep("bad", false), ep("good", false), ep("off", true)}},
+		{ID: "other", Enabled: true, Endpoints: []barograph.Endpoint{ep("other", false)}},
+		{ID: "choosy", Enabled: true, EventTypes: []string{"breach.*"}, Endpoints: []barograph.Endpoint{ep("choosy", false)}},
+		{ID: "asleep", Endpoints: []barograph.Endpoint{ep("asleep", false)}},
+	}
+	var to []barograph.EndpointID
+	for _, d := range healthDeliveries(subs, e, start()) {
+		to = append(to, d.EndpointID)
+		if d.Topic != "bad" || d.EventID != e.ID || d.State != barograph.DeliveryPending {
+			t.Errorf("delivery %+v", d)
+		}
+	}
+	if diff := cmp.Diff([]barograph.EndpointID{"good", "other"}, to); diff != "" {
+		t.Errorf("told (-want +got):\n%s", diff)
+	}
+}
+
+func TestInFlight(t *testing.T) {
+	due := func(id, ep, topic string, failures int) barograph.DueDelivery {
+		return barograph.DueDelivery{
+			Delivery: barograph.Delivery{ID: barograph.DeliveryID(id), EndpointID: barograph.EndpointID(ep), Topic: topic},
+			Endpoint: barograph.Endpoint{ID: barograph.EndpointID(ep), Health: barograph.EndpointHealth{Failures: failures}},
+		}
+	}
+	f := newInFlight(6, 2)
+	for _, step := range []struct {
+		why  string
+		due  barograph.DueDelivery
+		want bool
+	}{
+		{"first", due("1", "a", "t", 0), true},
+		{"twice", due("1", "a", "t", 0), false},
+		{"same topic", due("2", "a", "t", 0), false},
+		{"same topic elsewhere", due("3", "b", "t", 0), true},
+		{"no topic", due("4", "a", "", 0), true},
+		{"endpoint full", due("5", "a", "", 0), false},
+		{"ailing", due("6", "c", "", 1), true},
+		{"ailing has one", due("7", "c", "", 1), false},
+		{"ailing", due("8", "d", "", 1), true},
+		{"ailing", due("9", "e", "", 1), true},
+		{"full", due("10", "g", "", 0), false},
+	} {
+		if got := f.add(step.due); got != step.want {
+			t.Errorf("%s (%s): admitted %t, want %t", step.due.Delivery.ID, step.why, got, step.want)
+		}
+	}
+	f.remove(due("1", "a", "t", 0).Delivery)
+	if f.full() {
+		t.Error("still full")
+	}
+	if f.add(due("11", "h", "", 1)) {
+		t.Error("ailing endpoints got more than half of the room")
+	}
+	if !f.add(due("2", "a", "t", 0)) {
+		t.Error("the topic is still busy")
+	}
+	for id, ep := range map[string]string{"2": "a", "3": "b", "4": "a", "6": "c", "8": "d", "9": "e"} {
+		topic := map[string]string{"2": "t", "3": "t"}[id]
+		f.remove(due(id, ep, topic, 0).Delivery)
+	}
+	if len(f.deliveries)+len(f.topics)+len(f.endpoints)+f.ailing != 0 {
+		t.Errorf("left over: %+v", f)
+	}
+}
