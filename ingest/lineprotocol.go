@@ -1,0 +1,297 @@
+package ingest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/influxdata/line-protocol/v2/lineprotocol"
+
+	"github.com/barograph/barograph"
+)
+
+// LineProtocol takes POST /api/v2/write: Influx line protocol, with the
+// parameter precision (ns, us, ms, s; ns when missing), gzip allowed.
+//
+// A field becomes the metric MEASUREMENT_FIELD, the field "value" the metric
+// MEASUREMENT, tags become labels. Booleans count as 1 and 0, texts are not
+// numbers and are passed over. Answers are those of InfluxDB 2: 204 when all
+// is stored; 400 with what was wrong when some lines were refused, the rest
+// being stored all the same.
+// Source of the format: https://docs.influxdata.com/influxdb/v2/reference/syntax/line-protocol/
+func (in *Ingest) LineProtocol() http.Handler {
+	pool := sync.Pool{New: func() any { return new(lineRequest) }}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		req, ok := pool.Get().(*lineRequest)
+		if !ok {
+			req = new(lineRequest)
+		}
+		defer pool.Put(req)
+		req.reset()
+		if err := in.takeLines(w, r, req); err != nil {
+			in.influxError(w, r, err)
+			return
+		}
+		w.WriteHeader(http.StatusNoContent)
+	})
+}
+
+// lineRequest is the memory of one request, used again by later ones.
+type lineRequest struct {
+	body  bytes.Buffer
+	batch batch
+	key   []byte
+}
+
+func (req *lineRequest) reset() {
+	req.body.Reset()
+	clear(req.batch.samples)
+	req.batch = batch{samples: req.batch.samples[:0], positions: req.batch.positions[:0]}
+}
+
+func (in *Ingest) takeLines(w http.ResponseWriter, r *http.Request, req *lineRequest) error {
+	id, _ := barograph.IdentityFrom(r.Context())
+	precision, err := precisionOf(r.URL.Query().Get("precision"))
+	if err != nil {
+		return err
+	}
+	if err := in.readBody(w, r, &req.body); err != nil {
+		return err
+	}
+	in.decodeLines(req, id, precision)
+	if err := in.write(r.Context(), &req.batch); err != nil {
+		return err
+	}
+	in.markSeen(id)
+	return refusedLines(&req.batch)
+}
+
+func precisionOf(name string) (lineprotocol.Precision, error) {
+	switch name {
+	case "", "ns", "n":
+		return lineprotocol.Nanosecond, nil
+	case "us", "u":
+		return lineprotocol.Microsecond, nil
+	case "ms":
+		return lineprotocol.Millisecond, nil
+	case "s":
+		return lineprotocol.Second, nil
+	}
+	return 0, barograph.Errorf(barograph.KindInvalid, "precision %q is not one of ns, us, ms, s", name)
+}
+
+// decodeLines fills the request's batch from its body.
+func (in *Ingest) decodeLines(req *lineRequest, id barograph.Identity, precision lineprotocol.Precision) {
+	now := in.opts.Clock.Now()
+	dec := lineprotocol.NewDecoderWithBytes(req.body.Bytes())
+	line := lineCounter{text: req.body.Bytes()}
+	for dec.Next() {
+		first := len(req.batch.samples)
+		n := line.next()
+		if err := in.decodeLine(dec, req, n, id, precision, now); err != nil {
+			// A line is stored whole or not at all.
+			req.batch.samples = req.batch.samples[:first]
+			req.batch.positions = req.batch.positions[:first]
+			req.batch.reject(n, err)
+		}
+	}
+}
+
+func (in *Ingest) decodeLine(dec *lineprotocol.Decoder, req *lineRequest, n int, id barograph.Identity, precision lineprotocol.Precision, now time.Time) error {
+	set, err := in.lineSeries(dec, req, id)
+	if err != nil {
+		return err
+	}
+	first := len(req.batch.samples)
+	for {
+		key, val, err := dec.NextField()
+		if err != nil {
+			return lineError(err)
+		}
+		if key == nil {
+			break
+		}
+		value, numeric, err := fieldValue(key, val)
+		if err != nil {
+			return err
+		}
+		if !numeric {
+			in.ignored.Inc()
+			continue
+		}
+		series, err := set.field(key)
+		if err != nil {
+			return err
+		}
+		req.batch.add(n, barograph.Sample{Series: series, Value: value})
+	}
+	at, err := dec.Time(precision, now)
+	if err != nil {
+		return lineError(err)
+	}
+	unixMilli := at.UnixMilli()
+	if err := in.checkTime(unixMilli, now); err != nil {
+		return err
+	}
+	for i := first; i < len(req.batch.samples); i++ {
+		req.batch.samples[i].UnixMilli = unixMilli
+	}
+	return nil
+}
+
+func fieldValue(key []byte, val lineprotocol.Value) (value float64, numeric bool, err error) {
+	switch val.Kind() {
+	case lineprotocol.Float:
+		value = val.FloatV()
+	case lineprotocol.Int:
+		value = float64(val.IntV())
+	case lineprotocol.Uint:
+		value = float64(val.UintV())
+	case lineprotocol.Bool:
+		if val.BoolV() {
+			value = 1
+		}
+	case lineprotocol.String, lineprotocol.Unknown:
+		return 0, false, nil
+	}
+	if math.IsNaN(value) || math.IsInf(value, 0) {
+		return 0, false, barograph.Errorf(barograph.KindInvalid, "field %q: %v is not a finite number", clip(string(key)), value)
+	}
+	return value, true, nil
+}
+
+// lineSeries reads measurement and tags and returns the series they begin. The
+// same beginning seen before costs one look-up.
+func (in *Ingest) lineSeries(dec *lineprotocol.Decoder, req *lineRequest, id barograph.Identity) (*seriesSet, error) {
+	measurement, err := dec.Measurement()
+	if err != nil {
+		return nil, lineError(err)
+	}
+	key := req.key[:0]
+	key = append(key, id.Name...)
+	if id.HostID == "" {
+		key = append(key, 1) // a token's name is not a host's
+	}
+	key = append(append(key, 0), measurement...)
+	for {
+		name, value, err := dec.NextTag()
+		if err != nil {
+			return nil, lineError(err)
+		}
+		if name == nil {
+			break
+		}
+		key = append(append(append(append(key, 0), name...), 0), value...)
+	}
+	req.key = key
+	if set := in.cache.get(key); set != nil {
+		return set, nil
+	}
+	_, parts, _ := strings.Cut(string(key), "\x00")
+	set, err := newSeriesSet(id, strings.Split(parts, "\x00"))
+	if err != nil {
+		return nil, err
+	}
+	in.cache.put(string(key), set)
+	return set, nil
+}
+
+// lineError turns an error of the decoder into one for the sender.
+func lineError(err error) error {
+	if d, ok := errors.AsType[*lineprotocol.DecodeError](err); ok {
+		return barograph.Errorf(barograph.KindInvalid, "column %d: %s", d.Column, d.Err)
+	}
+	return barograph.Errorf(barograph.KindInvalid, "%s", err)
+}
+
+// lineCounter tells the number of the line that holds the next entry: empty
+// lines and comments hold none. A line break within a quoted text shifts the
+// numbers after it, no more.
+type lineCounter struct {
+	text []byte
+	line int
+}
+
+func (c *lineCounter) next() int {
+	for len(c.text) > 0 {
+		c.line++
+		var current []byte
+		current, c.text, _ = bytes.Cut(c.text, []byte("\n"))
+		current = bytes.TrimLeft(current, " \t\r")
+		if len(current) > 0 && current[0] != '#' {
+			return c.line
+		}
+	}
+	return c.line
+}
+
+// refusedLines returns an error that tells of the refused lines, nil if there
+// are none.
+func refusedLines(b *batch) error {
+	if len(b.rejected) == 0 {
+		return nil
+	}
+	const most = 20
+	var text strings.Builder
+	fmt.Fprintf(&text, "partial write: %d lines refused, %d samples stored", len(b.rejected), b.stored)
+	for i, r := range b.rejected {
+		if i == most {
+			fmt.Fprintf(&text, "; and %d more", len(b.rejected)-most)
+			break
+		}
+		fmt.Fprintf(&text, "; line %d: %s", r.position, message(r.err))
+	}
+	return barograph.Errorf(barograph.KindInvalid, "%s", text.String())
+}
+
+// message is what a sender is told of an error.
+func message(err error) string {
+	if e, ok := errors.AsType[*barograph.Error](err); ok {
+		e.Err = nil
+		return e.Error()
+	}
+	return "could not be stored"
+}
+
+// influxError answers as InfluxDB 2 does, so that its clients know what to do.
+// Source: https://docs.influxdata.com/influxdb/v2/api/v2/#operation/PostWrite
+func (in *Ingest) influxError(w http.ResponseWriter, r *http.Request, err error) {
+	status, code := http.StatusInternalServerError, "internal error"
+	switch barograph.KindOf(err) {
+	case barograph.KindInvalid:
+		status, code = http.StatusBadRequest, "invalid"
+	case barograph.KindTooLarge:
+		status, code = http.StatusRequestEntityTooLarge, "request too large"
+	case barograph.KindUnavailable:
+		status, code = http.StatusServiceUnavailable, "unavailable"
+	case barograph.KindUnauthorized, barograph.KindForbidden, barograph.KindNotFound,
+		barograph.KindConflict, barograph.KindRateLimited, barograph.KindInternal:
+	}
+	text := "the samples could not be stored; the server's log says why"
+	if e, ok := errors.AsType[*barograph.Error](err); ok && e.Kind != barograph.KindInternal {
+		text = message(err)
+		if e.RetryAfter > 0 {
+			w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
+		}
+	} else if !errors.Is(err, context.Canceled) {
+		in.opts.Log.ErrorContext(r.Context(), "samples could not be stored", "err", err)
+	}
+	w.Header().Set("Content-Type", "application/json; charset=utf-8")
+	w.WriteHeader(status)
+	writeJSON(w, map[string]string{"code": code, "message": text})
+}
+
+func clip(s string) string {
+	const most = 80
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
+}
