@@ -1,0 +1,119 @@
+// Package api is the product's HTTP interface: the resources under /api/v1,
+// what agents and Influx clients talk to, events as they happen, and how the
+// server itself does. It is written from openapi.yaml, which is also what
+// requests are validated against and what GET /api/openapi.yaml returns.
+//
+// Use: fill in Options, call New, serve the API with NewServer on a listener
+// from Listen, and Close it when the server shuts down, which ends the streams.
+//
+// It guarantees that
+//   - nobody reads or changes anything without a key, but for the routes that
+//     the table in routes.go calls open: a route without an entry does not exist;
+//   - every refusal is a problem (RFC 9457) that names the field, the value and
+//     what is allowed; the text of an internal error stays in the log;
+//   - keys and webhook secrets are shown once, by the request that makes them;
+//   - bodies, rates, connections and streams are bounded.
+package api
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http"
+
+	"github.com/VictoriaMetrics/metrics"
+
+	"github.com/barograph/barograph"
+)
+
+//go:generate go run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@v2.8.2 -config oapi-codegen.yaml openapi.yaml
+
+// Options are what an API is made of. All are needed, but for the handlers and
+// the stations: without its handler a route does not exist.
+type Options struct {
+	Config Config
+
+	Hosts         Hosts
+	HostKeys      HostKeys
+	Checks        Checks
+	Targets       Targets
+	Rules         Rules
+	Subscriptions Subscriptions
+	Events        Events
+	Predictions   Predictions
+	Forecasts     Forecasts
+	Scorecards    Scorecards
+	Tokens        Tokens
+	Keys          Keys
+
+	// Subscriber gives events as they happen.
+	Subscriber barograph.Subscriber
+	// NewWebhookSecret makes the secret of a webhook that comes without one.
+	NewWebhookSecret func() barograph.Secret
+	// ShellEquivalent returns a shell command that prints one number like the
+	// built-in collector, "" if there is none.
+	ShellEquivalent func(barograph.CollectorName) string
+
+	Submit       http.Handler // POST /api/submit
+	Samples      http.Handler // POST /api/v1/samples
+	LineProtocol http.Handler // POST /api/v2/write
+	PromQL       http.Handler // /prometheus/, which is taken off the path
+	Metrics      http.Handler // GET /metrics
+
+	// Stations are asked by GET /readyz, each by its name; nil means it works.
+	Stations map[string]func(context.Context) error
+
+	Clock  barograph.Clock
+	Logger *slog.Logger
+	Set    *metrics.Set // where the API counts its requests
+}
+
+func (o Options) validate() error {
+	var p barograph.Problems
+	p.Merge("config", o.Config.Validate())
+	for name, missing := range map[string]bool{
+		"Hosts": o.Hosts == nil, "HostKeys": o.HostKeys == nil, "Checks": o.Checks == nil,
+		"Targets": o.Targets == nil, "Rules": o.Rules == nil, "Subscriptions": o.Subscriptions == nil,
+		"Events": o.Events == nil, "Predictions": o.Predictions == nil, "Forecasts": o.Forecasts == nil,
+		"Scorecards": o.Scorecards == nil, "Tokens": o.Tokens == nil, "Keys": o.Keys == nil,
+		"Subscriber": o.Subscriber == nil, "NewWebhookSecret": o.NewWebhookSecret == nil,
+		"ShellEquivalent": o.ShellEquivalent == nil, "Clock": o.Clock == nil, "Logger": o.Logger == nil,
+		"Set": o.Set == nil,
+	} {
+		if missing {
+			p.Addf(name, "is missing")
+		}
+	}
+	return p.Err("options of the API")
+}
+
+// API is the HTTP handler of everything that Options hold.
+type API struct {
+	router  http.Handler
+	streams *streams
+}
+
+var _ http.Handler = (*API)(nil)
+
+// New returns the API, or an error that names every option that is missing or
+// wrong.
+func New(opts Options) (*API, error) {
+	if err := opts.validate(); err != nil {
+		return nil, err
+	}
+	validate, err := newValidator(failures{opts.Clock, opts.Logger})
+	if err != nil {
+		return nil, fmt.Errorf("load openapi.yaml: %w", err)
+	}
+	ring := newKeyring(opts.Keys, opts.Clock, opts.Config, opts.Logger)
+	a := &API{streams: newStreams(opts)}
+	a.router = newRouter(routes(opts, ring, a.streams, validate), ring, opts)
+	return a, nil
+}
+
+// ServeHTTP answers a request.
+func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.router.ServeHTTP(w, r) }
+
+// Close ends all streams, for which a server's Shutdown would wait in vain, and
+// lets no new ones in. Give it to http.Server.RegisterOnShutdown.
+func (a *API) Close() { a.streams.close() }

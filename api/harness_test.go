@@ -1,0 +1,347 @@
+package api_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+	"github.com/getkin/kin-openapi/routers/gorillamux"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/barograph/barograph"
+	"github.com/barograph/barograph/api"
+	"github.com/barograph/barograph/internal/configdb"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// clock stands still until it is moved.
+type clock struct{ offset atomic.Int64 }
+
+var epoch = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
+
+func (c *clock) Now() time.Time { return epoch.Add(time.Duration(c.offset.Load())) }
+
+func (c *clock) Ticker(d time.Duration) (<-chan time.Time, func()) {
+	return barograph.WallClock{}.Ticker(d)
+}
+func (c *clock) advance(d time.Duration) { c.offset.Add(int64(d)) }
+
+// bus hands what is published to those who subscribed.
+type bus struct {
+	subscribe  chan func(barograph.Event)
+	unblocking chan struct{}
+}
+
+func newBus() *bus {
+	return &bus{subscribe: make(chan func(barograph.Event), 100), unblocking: make(chan struct{})}
+}
+
+func (b *bus) Subscribe(ctx context.Context, patterns []string, fn func(barograph.Event)) error {
+	b.subscribe <- func(e barograph.Event) {
+		for _, p := range patterns {
+			if barograph.MatchEventType(p, e.Type) {
+				fn(e)
+				return
+			}
+		}
+	}
+	<-ctx.Done()
+	return context.Cause(ctx)
+}
+
+type forecasts []barograph.Forecast
+
+func (f forecasts) Latest(rule barograph.RuleID, host string) []barograph.Forecast {
+	var out []barograph.Forecast
+	for _, x := range f {
+		if (rule == "" || rule == x.RuleID) && (host == "" || host == x.Series.Labels.Get("host")) {
+			out = append(out, x)
+		}
+	}
+	return out
+}
+
+// server is the API on a real database and a real listener.
+type server struct {
+	*httptest.Server
+
+	t       testing.TB
+	api     *api.API
+	db      *configdb.DB
+	clock   *clock
+	bus     *bus
+	set     *metrics.Set
+	log     *syncBuffer
+	options api.Options
+	keys    map[barograph.Role]barograph.Secret
+	host    barograph.Host // whose key is keys[RoleAgent]
+	router  routers.Router
+}
+
+func newServer(tb testing.TB, change ...func(*api.Options)) *server {
+	tb.Helper()
+	s := &server{t: tb, clock: &clock{}, bus: newBus(), set: metrics.NewSet(), log: &syncBuffer{}, keys: map[barograph.Role]barograph.Secret{}}
+	db, err := configdb.Open(tb.Context(), configdb.DefaultConfig(), configdb.Deps{Dir: tb.TempDir(), Clock: s.clock})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { _ = db.Close() })
+	s.db = db
+	s.options = s.defaults()
+	for _, c := range change {
+		c(&s.options)
+	}
+	if s.api, err = api.New(s.options); err != nil {
+		tb.Fatal(err)
+	}
+	s.Server = httptest.NewUnstartedServer(s.api)
+	s.Server.Config = api.NewServer(s.api)
+	s.Server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
+	s.Server.Start()
+	tb.Cleanup(func() { s.api.Close(); s.Server.Close() })
+	s.enrol()
+	s.loadSpec()
+	return s
+}
+
+func (s *server) defaults() api.Options {
+	taken := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id, _ := barograph.IdentityFrom(r.Context())
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"accepted":1,"host":"`+string(id.HostID)+`"}`)
+	})
+	secrets := 0
+	return api.Options{
+		Config: api.DefaultConfig(),
+		Hosts:  s.db, HostKeys: s.db, Checks: s.db, Targets: s.db, Rules: s.db, Subscriptions: s.db, Events: s.db,
+		Predictions: s.db, Scorecards: s.db, Tokens: s.db, Keys: s.db, Forecasts: forecasts{}, Subscriber: s.bus,
+		NewWebhookSecret: func() barograph.Secret {
+			secrets++
+			return "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+		},
+		ShellEquivalent: func(c barograph.CollectorName) string {
+			if c == barograph.CollectorLoad {
+				return "cut -d' ' -f1 /proc/loadavg"
+			}
+			return ""
+		},
+		Submit: taken, Samples: taken, PromQL: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = fmt.Fprintf(w, `{"path":%q}`, r.URL.Path)
+		}),
+		LineProtocol: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }),
+		Metrics:      http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { s.set.WritePrometheus(w) }),
+		Clock:        s.clock, Set: s.set,
+		Logger: slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}
+}
+
+// enrol makes a key for each role.
+func (s *server) enrol() {
+	s.t.Helper()
+	for _, role := range []barograph.Role{barograph.RoleViewer, barograph.RoleOperator, barograph.RoleAdmin} {
+		s.keys[role] = s.token(string(role), role, time.Time{})
+	}
+	key := barograph.NewKey(barograph.RoleAgent)
+	hash, err := barograph.HashKey(key)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	s.host = barograph.Host{
+		ID: barograph.HostID(barograph.NewID("hst", epoch.Add(-time.Hour))), Name: "web-1",
+		Labels: barograph.NewLabels(map[string]string{"os": "debian"}), CreatedAt: epoch,
+	}
+	if err := s.db.CreateHost(context.Background(), s.host, hash); err != nil {
+		s.t.Fatal(err)
+	}
+	s.keys[barograph.RoleAgent] = key
+}
+
+func (s *server) token(name string, role barograph.Role, expires time.Time) barograph.Secret {
+	s.t.Helper()
+	key := barograph.NewKey(role)
+	hash, err := barograph.HashKey(key)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	token := barograph.Token{
+		ID: barograph.TokenID(barograph.NewID("tok", epoch)), Name: name, Role: role, Prefix: barograph.KeyPrefix(key), ExpiresAt: expires,
+	}
+	if err := s.db.CreateToken(context.Background(), token, hash); err != nil {
+		s.t.Fatal(err)
+	}
+	return key
+}
+
+func loadSpec(tb testing.TB) *openapi3.T {
+	tb.Helper()
+	doc, err := openapi3.NewLoader().LoadFromFile("openapi.yaml")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return doc
+}
+
+func (s *server) loadSpec() {
+	s.t.Helper()
+	var err error
+	if s.router, err = gorillamux.NewRouter(loadSpec(s.t)); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// answer is what came back.
+type answer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+// call makes a request as the bearer of the role's key, and checks that the
+// answer is what openapi.yaml says. A nil body sends none.
+func (s *server) call(role barograph.Role, method, path string, body any, headers ...string) answer {
+	s.t.Helper()
+	r := s.request(method, path, body, headers...)
+	if key := s.keys[role]; key != "" {
+		r.Header.Set("Authorization", "Bearer "+key.Reveal())
+	}
+	return s.do(r)
+}
+
+func (s *server) request(method, path string, body any, headers ...string) *http.Request {
+	s.t.Helper()
+	var reader io.Reader
+	switch b := body.(type) {
+	case nil:
+	case string:
+		reader = strings.NewReader(b)
+	case []byte:
+		reader = bytes.NewReader(b)
+	default:
+		text, err := json.Marshal(b)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		reader = bytes.NewReader(text)
+	}
+	r, err := http.NewRequestWithContext(context.Background(), method, s.URL+path, reader)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	if reader != nil {
+		r.Header.Set("Content-Type", "application/json")
+	}
+	for i := 0; i+1 < len(headers); i += 2 {
+		r.Header.Set(headers[i], headers[i+1])
+	}
+	return r
+}
+
+func (s *server) do(r *http.Request) answer {
+	s.t.Helper()
+	resp, err := s.Client().Transport.RoundTrip(r)
+	if err != nil {
+		s.t.Fatalf("%s %s: %v", r.Method, r.URL, err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	a := answer{resp.StatusCode, resp.Header, body}
+	s.conforms(r, a)
+	return a
+}
+
+// conforms checks the answer against openapi.yaml. Every refusal is a problem.
+func (s *server) conforms(r *http.Request, a answer) {
+	s.t.Helper()
+	if a.status >= 400 && a.status != http.StatusServiceUnavailable && r.Method != http.MethodHead {
+		var p api.Problem
+		if err := json.Unmarshal(a.body, &p); err != nil || a.header.Get("Content-Type") != "application/problem+json" || p.Status != a.status {
+			s.t.Errorf("%s %s: %d is not a problem: %s %s", r.Method, r.URL, a.status, a.header.Get("Content-Type"), a.body)
+		}
+	}
+	plain := r.Clone(r.Context())
+	plain.URL.Scheme, plain.URL.Host, plain.Host = "", "", ""
+	route, params, err := s.router.FindRoute(plain)
+	if err != nil {
+		return // not in the document
+	}
+	err = openapi3filter.ValidateResponse(r.Context(), &openapi3filter.ResponseValidationInput{
+		RequestValidationInput: &openapi3filter.RequestValidationInput{Request: plain, PathParams: params, Route: route},
+		Status:                 a.status, Header: a.header, Body: io.NopCloser(bytes.NewReader(a.body)),
+		Options: &openapi3filter.Options{IncludeResponseStatus: true, MultiError: true},
+	})
+	if err != nil {
+		s.t.Errorf("%s %s: answer does not conform: %v\n%s", r.Method, r.URL, err, a.body)
+	}
+}
+
+// want fails unless the answer has the status.
+func (a answer) want(tb testing.TB, status int) answer {
+	tb.Helper()
+	if a.status != status {
+		tb.Fatalf("status %d, want %d: %s", a.status, status, a.body)
+	}
+	return a
+}
+
+func (a answer) into(tb testing.TB, v any) {
+	tb.Helper()
+	if err := json.Unmarshal(a.body, v); err != nil {
+		tb.Fatalf("%v: %s", err, a.body)
+	}
+}
+
+var (
+	ids  = regexp.MustCompile(`\b(hst|chk|tgt|rul|sub|ept|tok|evt|prd|brc|dlv|req)_[0-9a-z]{26}\b`)
+	keys = regexp.MustCompile(`\bbaro_([a-z]{3})_[0-9A-Za-z]{36}\b`)
+	cuts = regexp.MustCompile(`\bbaro_([a-z]{3})_[0-9A-Za-z]{7}\b`)
+)
+
+// golden compares the answer's body, without what is random, with a file.
+func (a answer) golden(tb testing.TB, name string) {
+	tb.Helper()
+	var pretty bytes.Buffer
+	if err := json.Indent(&pretty, a.body, "", "  "); err != nil {
+		tb.Fatalf("%v: %s", err, a.body)
+	}
+	got := ids.ReplaceAllString(strings.TrimSpace(pretty.String())+"\n", "${1}_ID")
+	got = keys.ReplaceAllString(got, "baro_${1}_KEY")
+	got = cuts.ReplaceAllString(got, "baro_${1}_CUT")
+	path := filepath.Join("testdata", name+".json")
+	if *update {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			tb.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if diff := cmp.Diff(string(want), got); diff != "" {
+		tb.Errorf("%s (-want +got):\n%s", path, diff)
+	}
+}

@@ -1,0 +1,45 @@
+package api
+
+import (
+	"context"
+	"time"
+
+	"github.com/barograph/barograph"
+)
+
+const defaultLimit = 100
+
+// list returns a page of what fetch gives, and the ID to go on after, "" on the
+// last page. It asks for one item more to know which page is the last.
+func list[T any](
+	ctx context.Context, fetch func(context.Context, barograph.Page) ([]T, error),
+	limit int, after string, id func(T) string,
+) (items []T, next string, err error) {
+	if limit == 0 {
+		limit = defaultLimit
+	}
+	items, err = fetch(ctx, barograph.Page{After: after, Limit: limit + 1})
+	if err != nil {
+		return nil, "", err
+	}
+	if len(items) > limit {
+		items = items[:limit]
+		next = id(items[limit-1])
+	}
+	if items == nil {
+		items = []T{}
+	}
+	return items, next, nil
+}
+
+// or returns what was given, or the default.
+func or[T any](given *T, otherwise T) T {
+	if given == nil {
+		return otherwise
+	}
+	return *given
+}
+
+// timestamp returns the time as databases keep it, so that an answer to a change
+// says the same as what is read later.
+func timestamp(clock barograph.Clock) time.Time { return clock.Now().UTC().Truncate(time.Millisecond) }

@@ -1,0 +1,185 @@
+package api
+
+import (
+	"net/http"
+	"strings"
+
+	"github.com/gorilla/mux"
+
+	"github.com/barograph/barograph"
+)
+
+// route is one way in. A path that ends in a slash stands for all below it.
+type route struct {
+	method, path string
+	access       access
+	handler      http.Handler // nil: not served here
+}
+
+// handlers are the resources, each from its own file.
+type handlers struct {
+	hostHandlers
+	checkHandlers
+	targetHandlers
+	ruleHandlers
+	subscriptionHandlers
+	eventHandlers
+	predictionHandlers
+	forecastHandlers
+	scorecardHandlers
+	tokenHandlers
+	agentHandlers
+}
+
+var _ StrictServerInterface = handlers{}
+
+// routes is the one table of all ways in and of who may use them.
+func routes(o Options, ring *keyring, stream *streams, v *validator) []route {
+	const get, post, put, del = http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete
+	resources := newResources(o, ring, v)
+	spec := func(h http.HandlerFunc) http.Handler { return http.MaxBytesHandler(v.validate(h), maxBody) }
+	plain := func(h http.HandlerFunc) http.Handler { return h }
+	return []route{
+		{get, "/api/v1/hosts", viewer, spec(resources.ListHosts)},
+		{post, "/api/v1/hosts", operator, spec(resources.CreateHost)},
+		{get, "/api/v1/hosts/{id}", viewer, spec(resources.GetHost)},
+		{put, "/api/v1/hosts/{id}", operator, spec(resources.ReplaceHost)},
+		{del, "/api/v1/hosts/{id}", operator, spec(resources.DeleteHost)},
+		{post, "/api/v1/hosts/{id}/key", operator, spec(resources.RenewHostKey)},
+
+		{get, "/api/v1/checks", viewer, spec(resources.ListChecks)},
+		{post, "/api/v1/checks", operator, spec(resources.CreateCheck)},
+		{get, "/api/v1/checks/{id}", viewer, spec(resources.GetCheck)},
+		{put, "/api/v1/checks/{id}", operator, spec(resources.ReplaceCheck)},
+		{del, "/api/v1/checks/{id}", operator, spec(resources.DeleteCheck)},
+
+		{get, "/api/v1/targets", viewer, spec(resources.ListTargets)},
+		{post, "/api/v1/targets", operator, spec(resources.CreateTarget)},
+		{get, "/api/v1/targets/{id}", viewer, spec(resources.GetTarget)},
+		{put, "/api/v1/targets/{id}", operator, spec(resources.ReplaceTarget)},
+		{del, "/api/v1/targets/{id}", operator, spec(resources.DeleteTarget)},
+
+		{get, "/api/v1/rules", viewer, spec(resources.ListRules)},
+		{post, "/api/v1/rules", operator, spec(resources.CreateRule)},
+		{get, "/api/v1/rules/{id}", viewer, spec(resources.GetRule)},
+		{put, "/api/v1/rules/{id}", operator, spec(resources.ReplaceRule)},
+		{del, "/api/v1/rules/{id}", operator, spec(resources.DeleteRule)},
+
+		{get, "/api/v1/subscriptions", viewer, spec(resources.ListSubscriptions)},
+		{post, "/api/v1/subscriptions", operator, spec(resources.CreateSubscription)},
+		{get, "/api/v1/subscriptions/{id}", viewer, spec(resources.GetSubscription)},
+		{put, "/api/v1/subscriptions/{id}", operator, spec(resources.ReplaceSubscription)},
+		{del, "/api/v1/subscriptions/{id}", operator, spec(resources.DeleteSubscription)},
+		{get, "/api/v1/subscriptions/{id}/deliveries", viewer, spec(resources.ListDeliveries)},
+
+		{get, "/api/v1/events", viewer, spec(resources.ListEvents)},
+		{get, "/api/v1/events/stream", viewer, spec(stream.ServeHTTP)},
+		{get, "/api/v1/events/{id}", viewer, spec(resources.GetEvent)},
+		{get, "/api/v1/predictions", viewer, spec(resources.ListPredictions)},
+		{get, "/api/v1/predictions/{id}", viewer, spec(resources.GetPrediction)},
+		{get, "/api/v1/breaches", viewer, spec(resources.ListBreaches)},
+		{get, "/api/v1/breaches/{id}", viewer, spec(resources.GetBreach)},
+		{get, "/api/v1/forecasts", viewer, spec(resources.ListForecasts)},
+		{get, "/api/v1/scorecard", viewer, spec(resources.GetScorecard)},
+
+		{get, "/api/v1/tokens", admin, spec(resources.ListTokens)},
+		{post, "/api/v1/tokens", admin, spec(resources.CreateToken)},
+		{del, "/api/v1/tokens/{id}", admin, spec(resources.DeleteToken)},
+
+		{get, "/api/agent/config", agent, spec(resources.GetAgentConfig)},
+		{post, "/api/submit", agent, o.Submit},
+		{post, "/api/v1/samples", agent, o.Samples},
+		{post, "/api/v2/write", agent, o.LineProtocol},
+		{get, "/api/v2/ping", open, plain(ping)},
+		{get, "/ping", open, plain(ping)},
+
+		{get, "/prometheus/", viewer, promQL(o.PromQL)},
+		{post, "/prometheus/", viewer, promQL(o.PromQL)}, // Grafana posts forms
+
+		{get, "/healthz", open, plain(healthz)},
+		{get, "/readyz", open, readyz(o.Stations, o.Logger)},
+		{get, "/metrics", local, o.Metrics},
+		{get, "/api/openapi.yaml", open, plain(openapi)},
+	}
+}
+
+func newResources(o Options, ring *keyring, v *validator) ServerInterfaceWrapper {
+	h := handlers{
+		hostHandlers{o.Hosts, o.HostKeys, ring, o.Clock},
+		checkHandlers{o.Checks, o.Clock},
+		targetHandlers{o.Targets, o.Clock},
+		ruleHandlers{o.Rules, o.Clock},
+		subscriptionHandlers{o.Subscriptions, o.NewWebhookSecret, o.Clock},
+		eventHandlers{o.Events},
+		predictionHandlers{o.Predictions},
+		forecastHandlers{o.Forecasts},
+		scorecardHandlers{o.Scorecards, o.Clock},
+		tokenHandlers{o.Tokens, ring, o.Clock},
+		agentHandlers{o.Hosts, o.Checks, o.ShellEquivalent},
+	}
+	return ServerInterfaceWrapper{
+		Handler: NewStrictHandlerWithOptions(h, nil, StrictHTTPServerOptions{
+			RequestErrorHandlerFunc:  v.refuse,
+			ResponseErrorHandlerFunc: v.failures.write,
+		}),
+		ErrorHandlerFunc: v.refuse,
+	}
+}
+
+func promQL(h http.Handler) http.Handler {
+	if h == nil {
+		return nil
+	}
+	return http.MaxBytesHandler(patient(http.StripPrefix("/prometheus", h)), maxBody)
+}
+
+// newRouter puts the routes behind observation and guard. What is not in the
+// table is answered without looking at a key: there is nothing to protect.
+func newRouter(table []route, ring *keyring, o Options) http.Handler {
+	f := failures{o.Clock, o.Logger}
+	watch := observer{o.Set, o.Logger, f}
+	router := mux.NewRouter().SkipClean(true) // a cleaned path would be answered with a redirect
+	for _, r := range table {
+		if r.handler == nil {
+			continue
+		}
+		h := watch.observe(r.method+" "+r.path, guard(r.access, ring, f, r.handler))
+		if strings.HasSuffix(r.path, "/") {
+			router.PathPrefix(r.path).Handler(h).Methods(r.method)
+		} else {
+			router.Handle(r.path, h).Methods(methods(r)...)
+		}
+	}
+	router.NotFoundHandler = watch.observe("none", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		f.write(w, r, barograph.Errorf(barograph.KindNotFound, "there is nothing at this path; GET /api/openapi.yaml says what there is"))
+	}))
+	router.MethodNotAllowedHandler = watch.observe("none", methodNotAllowed(router))
+	return router
+}
+
+// methods of an open route include HEAD, which monitors and load balancers use.
+func methods(r route) []string {
+	if r.access == open && r.method == http.MethodGet {
+		return []string{http.MethodGet, http.MethodHead}
+	}
+	return []string{r.method}
+}
+
+func methodNotAllowed(router *mux.Router) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		var allowed []string
+		for _, method := range []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodDelete} {
+			other := r.Clone(r.Context())
+			other.Method = method
+			var match mux.RouteMatch
+			if router.Match(other, &match) && match.MatchErr == nil {
+				allowed = append(allowed, method)
+			}
+		}
+		w.Header().Set("Allow", strings.Join(allowed, ", "))
+		writeProblem(w, Problem{
+			Type: problemBaseURI + "method_not_allowed", Title: "The method does not fit",
+			Status: http.StatusMethodNotAllowed, Detail: "this path takes " + strings.Join(allowed, ", "),
+		})
+	}
+}

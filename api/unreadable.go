@@ -1,0 +1,218 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/getkin/kin-openapi/openapi3"
+	"github.com/getkin/kin-openapi/openapi3filter"
+	"github.com/getkin/kin-openapi/routers"
+
+	"github.com/barograph/barograph"
+)
+
+const (
+	maxFieldErrors = 50
+	maxEcho        = 80 // bytes of a value or name that an error repeats
+)
+
+// unreadable turns the errors of validator and generated code into one that
+// names every bad field.
+func unreadable(err error) error {
+	if _, ok := errors.AsType[*routers.RouteError](err); ok {
+		return barograph.Errorf(barograph.KindNotFound, "there is nothing at this path; GET /api/openapi.yaml says what there is")
+	}
+	fields := fieldErrors(err, "")
+	if len(fields) > maxFieldErrors {
+		fields = fields[:maxFieldErrors]
+	}
+	return &barograph.Error{Kind: barograph.KindInvalid, Message: "invalid request", Fields: fields, Err: err}
+}
+
+// fieldErrors returns what is wrong where. The name is that of the parameter in
+// which it is, "" for the body.
+func fieldErrors(err error, name string) []barograph.FieldError {
+	switch e := err.(type) { //nolint:errorlint // the tree is walked node by node
+	case openapi3.MultiError:
+		var all []barograph.FieldError
+		for _, inner := range e {
+			all = append(all, fieldErrors(inner, name)...)
+		}
+		return all
+	case *openapi3filter.RequestError:
+		return requestErrors(e)
+	case *openapi3.SchemaError:
+		return schemaErrors(e, name)
+	}
+	return bindErrors(err, name)
+}
+
+// requestErrors explains what is wrong with a parameter or with the whole body.
+func requestErrors(e *openapi3filter.RequestError) []barograph.FieldError {
+	name := "body"
+	if e.Parameter != nil {
+		name = e.Parameter.Name
+	}
+	var parse *openapi3filter.ParseError
+	switch {
+	case errors.Is(e.Err, openapi3filter.ErrInvalidRequired):
+		return []barograph.FieldError{{Field: name, Message: "is missing"}}
+	case errors.Is(e.Err, openapi3filter.ErrInvalidEmptyValue):
+		return []barograph.FieldError{{Field: name, Message: "is empty"}}
+	case e.Err == nil && e.RequestBody != nil:
+		return []barograph.FieldError{{Field: "Content-Type", Message: "is not application/json"}}
+	case errors.As(e.Err, &parse) && e.RequestBody != nil:
+		return []barograph.FieldError{{Field: name, Message: "is not JSON: " + jsonMessage(parse.RootCause())}}
+	case errors.As(e.Err, &parse):
+		return []barograph.FieldError{{Field: name, Message: quoted(parse.Value) + "is not " + kindOf(e.Parameter)}}
+	case e.Err == nil:
+		return []barograph.FieldError{{Field: name, Message: "is wrong"}}
+	}
+	if e.Parameter == nil {
+		name = ""
+	}
+	return fieldErrors(e.Err, name)
+}
+
+func kindOf(p *openapi3.Parameter) string {
+	if p.Schema == nil || p.Schema.Value == nil || p.Schema.Value.Type == nil {
+		return "what is expected here"
+	}
+	return "of type " + strings.Join(p.Schema.Value.Type.Slice(), " or ")
+}
+
+// jsonMessage returns what is wrong with a JSON text; the standard library's
+// errors hold nothing but that.
+func jsonMessage(err error) string {
+	if err == nil || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return "it ends too early"
+	}
+	return err.Error()
+}
+
+// schemaErrors explains what is wrong with a value.
+func schemaErrors(e *openapi3.SchemaError, name string) []barograph.FieldError {
+	var several openapi3.MultiError
+	if e.SchemaField == "allOf" && errors.As(e.Origin, &several) {
+		return fieldErrors(several, name)
+	}
+	field := pathOf(name, e.JSONPointer())
+	if told, ok := errors.AsType[*barograph.Error](e.Origin); ok {
+		return []barograph.FieldError{{Field: field, Message: told.Message}}
+	}
+	switch e.SchemaField {
+	case "required":
+		return []barograph.FieldError{{Field: field, Message: "is missing"}}
+	case "properties":
+		return []barograph.FieldError{unknownProperty(e, field)}
+	case "enum":
+		return []barograph.FieldError{{Field: field, Message: fmt.Sprintf("%sis not one of %s", quoted(e.Value), options(e.Schema.Enum))}}
+	}
+	if field == "" {
+		field = "body"
+	}
+	switch {
+	case e.SchemaField == "nullable":
+		return []barograph.FieldError{{Field: field, Message: "is null; give a value or leave it out"}}
+	case strings.Contains(e.Reason, "json.Number"):
+		return []barograph.FieldError{{Field: field, Message: quoted(e.Value) + "is too large for a number"}}
+	}
+	value := quoted(e.Value)
+	if value != "" {
+		value = strings.TrimSuffix(value, " ") + ": "
+	}
+	if e.Schema.Format == "password" {
+		value = ""
+	}
+	return []barograph.FieldError{{Field: field, Message: value + e.Reason}}
+}
+
+// unknownProperty names the property, which the validator tells only in words.
+func unknownProperty(e *openapi3.SchemaError, parent string) barograph.FieldError {
+	known := strings.Join(slices.Sorted(maps.Keys(e.Schema.Properties)), ", ")
+	name := parent
+	if _, rest, ok := strings.Cut(e.Reason, "property "); ok {
+		if q, err := strconv.QuotedPrefix(rest); err == nil {
+			property, _ := strconv.Unquote(q) // QuotedPrefix checked it
+			name = pathOf(parent, []string{clip(property)})
+		}
+	}
+	return barograph.FieldError{Field: name, Message: "is not known here; known are " + known}
+}
+
+// bindErrors explains what the generated code could not read.
+func bindErrors(err error, name string) []barograph.FieldError {
+	var (
+		format   *InvalidParamFormatError
+		tooMany  *TooManyValuesForParamError
+		required *RequiredParamError
+		kind     *json.UnmarshalTypeError
+	)
+	switch {
+	case errors.As(err, &format):
+		return []barograph.FieldError{{Field: format.ParamName, Message: "can't be read"}}
+	case errors.As(err, &tooMany):
+		return []barograph.FieldError{{Field: tooMany.ParamName, Message: "is given more than once"}}
+	case errors.As(err, &required):
+		return []barograph.FieldError{{Field: required.ParamName, Message: "is missing"}}
+	case errors.As(err, &kind):
+		return []barograph.FieldError{{Field: kind.Field, Message: clip(kind.Value) + " does not fit"}}
+	}
+	if told, ok := errors.AsType[*barograph.Error](err); ok {
+		return []barograph.FieldError{{Field: name, Message: told.Message}}
+	}
+	if name == "" {
+		name = "body"
+	}
+	return []barograph.FieldError{{Field: name, Message: "can't be read"}}
+}
+
+// pathOf returns the path of a field, as endpoints[0].url.
+func pathOf(name string, pointer []string) string {
+	var b strings.Builder
+	b.WriteString(name)
+	for _, part := range pointer {
+		if _, err := strconv.Atoi(part); err == nil {
+			b.WriteString("[" + part + "]")
+			continue
+		}
+		if b.Len() > 0 {
+			b.WriteByte('.')
+		}
+		b.WriteString(part)
+	}
+	return b.String()
+}
+
+// quoted returns a value that is short enough to repeat, followed by a space;
+// "" if it is not.
+func quoted(value any) string {
+	switch v := value.(type) {
+	case string:
+		return strconv.Quote(clip(v)) + " "
+	case bool, float64, int, int64, json.Number:
+		return clip(fmt.Sprint(v)) + " "
+	}
+	return ""
+}
+
+func options(values []any) string {
+	texts := make([]string, len(values))
+	for i, v := range values {
+		texts[i] = fmt.Sprint(v)
+	}
+	return strings.Join(texts, ", ")
+}
+
+func clip(s string) string {
+	if len(s) <= maxEcho {
+		return s
+	}
+	return strings.ToValidUTF8(s[:maxEcho], "") + "…"
+}
