@@ -1,0 +1,136 @@
+// Command barograph is the server and its tools.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"slices"
+	"strings"
+	"syscall"
+
+	"github.com/barograph/barograph"
+)
+
+// version is set when the program is built for release.
+var version = "dev"
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	code := run(ctx, os.Args[1:], streams{os.Stdout, os.Stderr})
+	stop()
+	os.Exit(code)
+}
+
+// streams are where a command writes to.
+type streams struct{ out, err io.Writer }
+
+// command is one word of the command line.
+type command struct {
+	name  string
+	usage string
+	run   func(ctx context.Context, args []string, std streams) error
+}
+
+func commands() []command {
+	return []command{
+		{"serve", "run the server", serve},
+		{"demo", "run the server with a simulated fleet", runDemo},
+		{"ping", "ping the targets of a YAML file", ping},
+		{"config", "check or print the configuration", configure},
+		{"token", "make a token on this machine", token},
+		{"health", "ask a running server whether it is ready", health},
+		{"version", "print the version", printVersion},
+	}
+}
+
+// errUsage says that the command line was wrong and that the usage was printed.
+var errUsage = errors.New("usage")
+
+// run runs one command and returns the exit code: 0 done, 1 failed, 2 wrong input.
+func run(ctx context.Context, args []string, std streams) int {
+	if len(args) == 0 || slices.Contains([]string{"help", "-h", "-help", "--help"}, args[0]) {
+		usage(std.out)
+		return 0
+	}
+	for _, c := range commands() {
+		if c.name == args[0] {
+			return exitCode(c.run(ctx, args[1:], std), std.err)
+		}
+	}
+	fmt.Fprintf(std.err, "barograph: unknown command %q\n\n", args[0])
+	usage(std.err)
+	return 2
+}
+
+func usage(w io.Writer) {
+	fmt.Fprint(w, "Barograph warns before something breaks.\n\nusage: barograph COMMAND [flags]\n\n")
+	for _, c := range commands() {
+		fmt.Fprintf(w, "  %-8s %s\n", c.name, c.usage)
+	}
+	fmt.Fprint(w, "\nbarograph COMMAND -h tells more about a command.\n")
+}
+
+func exitCode(err error, w io.Writer) int {
+	switch {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+		return 0
+	case errors.Is(err, errUsage):
+		return 2
+	}
+	explain(w, err)
+	if barograph.KindOf(err) == barograph.KindInvalid {
+		return 2
+	}
+	return 1
+}
+
+// explain prints an error, each problem of an input on a line of its own.
+func explain(w io.Writer, err error) {
+	e, ok := errors.AsType[*barograph.Error](err)
+	if !ok || len(e.Fields) == 0 {
+		fmt.Fprintf(w, "barograph: %s\n", err)
+		return
+	}
+	fmt.Fprintf(w, "barograph: %s\n", e.Message)
+	for _, f := range e.Fields {
+		fmt.Fprintf(w, "  %s\n", strings.TrimPrefix(f.Field+": "+f.Message, ": "))
+	}
+}
+
+// parse parses a command's flags, which may stand before and after its
+// arguments, and returns the arguments, of which there must be the named ones.
+func parse(flags *flag.FlagSet, args []string, std streams, names ...string) ([]string, error) {
+	flags.SetOutput(std.err)
+	flags.Usage = func() {
+		fmt.Fprintf(std.err, "usage: barograph %s\n", strings.Join(append([]string{flags.Name(), "[flags]"}, names...), " "))
+		flags.PrintDefaults()
+	}
+	var given []string
+	for len(args) > 0 {
+		if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
+			return nil, err
+		} else if err != nil {
+			return nil, errUsage
+		}
+		args = flags.Args()
+		if len(args) > 0 {
+			given, args = append(given, args[0]), args[1:]
+		}
+	}
+	if len(given) != len(names) {
+		fmt.Fprintf(std.err, "barograph %s: %d arguments given, want %d\n", flags.Name(), len(given), len(names))
+		flags.Usage()
+		return nil, errUsage
+	}
+	return given, nil
+}
+
+func printVersion(_ context.Context, _ []string, std streams) error {
+	fmt.Fprintln(std.out, "barograph", version)
+	return nil
+}

@@ -1,0 +1,119 @@
+package app
+
+import (
+	"net"
+
+	"github.com/barograph/barograph"
+	"github.com/barograph/barograph/alerting"
+	"github.com/barograph/barograph/api"
+	"github.com/barograph/barograph/forecast"
+	"github.com/barograph/barograph/ingest"
+	"github.com/barograph/barograph/internal/bus"
+	"github.com/barograph/barograph/internal/configdb"
+	"github.com/barograph/barograph/internal/influx"
+	"github.com/barograph/barograph/internal/promtsdb"
+	"github.com/barograph/barograph/internal/telemetry"
+	"github.com/barograph/barograph/probes"
+)
+
+// Config is the whole configuration of a server. Every section may be missing.
+type Config struct {
+	Listen      string                  `yaml:"listen"` // host:port
+	TLS         TLSConfig               `yaml:"tls"`
+	TargetsFile string                  `yaml:"targets_file"` // targets as of `barograph ping`, added at start
+	Log         telemetry.LogConfig     `yaml:"log"`
+	Store       StoreConfig             `yaml:"store"`
+	Database    configdb.Config         `yaml:"database"`
+	Bus         bus.Config              `yaml:"bus"`
+	API         api.Config              `yaml:"api"`
+	Ingest      ingest.Config           `yaml:"ingest"`
+	Probes      probes.Config           `yaml:"probes"`
+	Forecast    forecast.Config         `yaml:"forecast"`
+	Alerting    alerting.Config         `yaml:"alerting"`
+	Delivery    alerting.DeliveryConfig `yaml:"delivery"`
+	Agent       AgentConfig             `yaml:"agent"`
+	// EventsRetention is how long events and their deliveries are kept.
+	// Predictions and breaches, which the scorecard counts, stay.
+	EventsRetention barograph.Duration `yaml:"events_retention"`
+}
+
+// TLSConfig names the certificate that the server shows; without one it speaks
+// plain HTTP, which is meant for loopback or behind a proxy.
+type TLSConfig struct {
+	CertFile string `yaml:"cert_file"`
+	KeyFile  string `yaml:"key_file"`
+}
+
+// StoreConfig chooses the series store.
+type StoreConfig struct {
+	Engine   StoreEngine     `yaml:"engine"`
+	Embedded promtsdb.Config `yaml:"embedded"`
+	InfluxDB influx.Config   `yaml:"influxdb"`
+}
+
+// StoreEngine names a series store.
+type StoreEngine string
+
+// The series stores.
+const (
+	EngineEmbedded StoreEngine = "embedded"
+	EngineInfluxDB StoreEngine = "influxdb"
+)
+
+// AgentConfig is about the agent that is built into the server.
+type AgentConfig struct {
+	Enabled       bool `yaml:"enabled"`
+	AllowCommands bool `yaml:"allow_commands"` // run command checks on the server's own host
+}
+
+// DefaultConfig returns a configuration that needs nothing but a directory.
+func DefaultConfig() Config {
+	return Config{
+		Listen:   "127.0.0.1:10130",
+		Log:      telemetry.DefaultLogConfig(),
+		Store:    StoreConfig{EngineEmbedded, promtsdb.DefaultConfig(), influx.DefaultConfig()},
+		Database: configdb.DefaultConfig(),
+		Bus:      bus.DefaultConfig(),
+		API:      api.DefaultConfig(),
+		Ingest:   ingest.DefaultConfig(),
+		Probes:   probes.DefaultConfig(),
+		Forecast: forecast.DefaultConfig(),
+		Alerting: alerting.DefaultConfig(),
+		Delivery: alerting.DefaultDeliveryConfig(),
+		Agent:    AgentConfig{Enabled: true},
+
+		EventsRetention: barograph.Duration(400 * barograph.Day),
+	}
+}
+
+// Validate returns an error that names every bad field by its path.
+func (c Config) Validate() error {
+	var p barograph.Problems
+	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
+		p.Addf("listen", "%q is not host:port, as 127.0.0.1:10130", c.Listen)
+	}
+	if (c.TLS.CertFile == "") != (c.TLS.KeyFile == "") {
+		p.Addf("tls", "cert_file and key_file belong together: give both or none")
+	}
+	if c.EventsRetention.Std() < barograph.Day {
+		p.Addf("events_retention", "%s is less than 1d", c.EventsRetention)
+	}
+	p.Merge("log", c.Log.Validate())
+	switch c.Store.Engine {
+	case EngineEmbedded:
+		p.Merge("store.embedded", c.Store.Embedded.Validate())
+	case EngineInfluxDB:
+		p.Merge("store.influxdb", c.Store.InfluxDB.Validate())
+	default:
+		p.Addf("store.engine", "%q is not one of %s, %s", c.Store.Engine, EngineEmbedded, EngineInfluxDB)
+	}
+	p.Merge("database", c.Database.Validate())
+	p.Merge("bus", c.Bus.Validate())
+	p.Merge("api", c.API.Validate())
+	p.Merge("ingest", c.Ingest.Validate())
+	p.Merge("probes", c.Probes.Validate())
+	p.Merge("forecast", c.Forecast.Validate())
+	p.Merge("alerting", c.Alerting.Validate())
+	p.Merge("delivery", c.Delivery.Validate())
+	return p.Err("configuration")
+}

@@ -1,0 +1,172 @@
+package demo
+
+import (
+	"fmt"
+	"hash/fnv"
+	"maps"
+	"math"
+	"math/rand/v2"
+	"time"
+
+	"github.com/barograph/barograph"
+)
+
+// Times of the story, in hours after the clock's start.
+const (
+	dbCrosses    = 34.0 // the database's disk reaches 90 %
+	dbCleaned    = 38.0 // somebody cleans it up
+	webCleaned   = 14.0 // the web server's disk is cleaned in time
+	leakBegins   = 8.0  // a program eats the memory of api-2
+	leakEnds     = 10.5
+	silentFrom   = 12.0 // cache-1 loses its network
+	silentTo     = 20.0
+	limitOfDisks = 0.9
+)
+
+// quantity is one thing measured on a host: its value at a time in hours after
+// the clock's start, negative in history, without noise.
+type quantity struct {
+	series barograph.Series
+	noise  float64 // standard deviation
+	most   float64 // and never below 0
+	value  func(h float64) float64
+}
+
+// simHost is one simulated server.
+type simHost struct {
+	name       string
+	labels     map[string]string
+	quantities []quantity
+}
+
+// newFleet returns the twelve servers of the demo.
+func newFleet() []simHost {
+	var fleet []simHost
+	for _, h := range []struct {
+		name, role string
+	}{
+		{"web-1", "web"},
+		{"web-2", "web"},
+		{"web-3", "web"},
+		{"api-1", "api"},
+		{"api-2", "api"},
+		{"api-3", "api"},
+		{"db-1", "database"},
+		{"db-2", "database"},
+		{"cache-1", "cache"},
+		{"queue-1", "queue"},
+		{"build-1", "build"},
+		{"mail-1", "mail"},
+	} {
+		fleet = append(fleet, newHost(h.name, h.role))
+	}
+	return fleet
+}
+
+func newHost(name, role string) simHost {
+	h := simHost{name: name, labels: map[string]string{"role": role, "demo": "true", "os": "debian"}}
+	u := unit(name)
+	h.add("cpu_usage_ratio", nil, .03, 1, func(t float64) float64 { return .2 + .1*u + .12*daily(t) })
+	h.add("load_per_cpu_ratio", nil, .05, 64, func(t float64) float64 { return .4 + .3*u + .25*daily(t) })
+	h.add("memory_used_ratio", nil, .01, 1, h.memory(u))
+	h.add("disk_used_ratio", map[string]string{"mount": "/"}, .0002, 1, h.disk(u))
+	h.add("disk_inodes_used_ratio", map[string]string{"mount": "/"}, 0, 1, func(float64) float64 { return .05 + .2*u })
+	h.add("os_updates", nil, 0, 500, updates(u))
+	return h
+}
+
+func (h *simHost) add(metric string, labels map[string]string, noise, most float64, value func(float64) float64) {
+	all := map[string]string{"demo": "true", "host": h.name}
+	maps.Copy(all, labels)
+	h.quantities = append(h.quantities, quantity{
+		barograph.Series{Metric: metric, Labels: barograph.NewLabels(all)}, noise, most, value,
+	})
+}
+
+func (h *simHost) memory(u float64) func(float64) float64 {
+	usual := func(t float64) float64 { return .5 + .2*u + .05*daily(t) }
+	if h.name != "api-2" {
+		return usual
+	}
+	return func(t float64) float64 {
+		if t >= leakBegins && t < leakEnds {
+			return .985
+		}
+		return usual(t)
+	}
+}
+
+// disk fills slowly for a month on two hosts: one is cleaned in time, the other
+// is not. All others breathe.
+func (h *simHost) disk(u float64) func(float64) float64 {
+	const slope = .0006 // an hour: 1.4 % a day
+	switch h.name {
+	case "db-1":
+		return func(t float64) float64 {
+			if t >= dbCleaned {
+				return .55 + slope*(t-dbCleaned)
+			}
+			return limitOfDisks + slope*(t-dbCrosses) + .002*daily(t)
+		}
+	case "web-3":
+		return func(t float64) float64 {
+			if t >= webCleaned {
+				return .48
+			}
+			return limitOfDisks + slope*(t-46) + .002*daily(t)
+		}
+	}
+	return func(t float64) float64 { return .3 + .35*u + .004*daily(t) }
+}
+
+// updates pile up by about one a day and are applied each 30 days.
+func updates(u float64) func(float64) float64 {
+	return func(t float64) float64 {
+		days := t/24 + 30*(1+u)
+		return math.Floor(math.Mod(days, 30) * (1 + u/3))
+	}
+}
+
+// daily is 1 in the afternoon, -1 at night.
+func daily(h float64) float64 { return math.Sin(2 * math.Pi * (h/24 - .3)) }
+
+// unit returns a number in [0,1) that is always the same for the name.
+func unit(name string) float64 {
+	h := fnv.New64a()
+	_, _ = h.Write([]byte(name))
+	return float64(h.Sum64()>>11) / (1 << 53)
+}
+
+// silent reports whether the host can't be heard at the hour.
+func (h *simHost) silent(hour float64) bool {
+	return h.name == "cache-1" && hour >= silentFrom && hour < silentTo
+}
+
+// measure returns the host's samples at a time. The noise depends on series
+// and time only, so that the same moment always gives the same.
+func (h *simHost) measure(at time.Time, hour float64) []barograph.Sample {
+	out := make([]barograph.Sample, 0, len(h.quantities))
+	for _, q := range h.quantities {
+		v := q.value(hour)
+		if q.noise > 0 {
+			seed := uint64(at.Unix()) //nolint:gosec // any bits will do
+			rnd := rand.New(          //nolint:gosec // noise is no secret
+				rand.NewPCG(seed, math.Float64bits(unit(q.series.String()))))
+			v += q.noise * rnd.NormFloat64()
+		}
+		out = append(out, barograph.Sample{Series: q.series, UnixMilli: at.UnixMilli(), Value: min(q.most, max(0, v))})
+	}
+	return out
+}
+
+// lineProtocol writes samples as a program with an Influx client would.
+func lineProtocol(dst []byte, samples []barograph.Sample) []byte {
+	for _, s := range samples {
+		dst = append(dst, s.Series.Metric...)
+		for _, l := range s.Series.Labels {
+			dst = fmt.Appendf(dst, ",%s=%s", l.Name, l.Value)
+		}
+		dst = fmt.Appendf(dst, " value=%g %d\n", s.Value, s.UnixMilli)
+	}
+	return dst
+}
