@@ -222,6 +222,7 @@ func TestLineProtocol(t *testing.T) {
 			[]string{"line 3:", `"bad-name"`, "line 4:", `"t-a"`, "line 5:", "line 7:", "line 8:", "in the future", "line 9:", `"va-lue"`, "6 lines refused", "3 samples stored"},
 			[]string{`end 3`, `good 1`, `last 2`},
 		},
+		"not finite":   {operator, "", "m a=1,temp=NaN,b=2 5\nn x=-Inf", 400, []string{"line 1: column 12", `"temp=NaN"`, "finite", "line 2:", `"x=-Inf"`}, nil},
 		"other's host": {hostA, "", "m,host=b value=1", 400, []string{`host is "b"`, "operator token"}, nil},
 		"precision":    {operator, "?precision=min", "m value=1", 400, []string{`"min"`, "ns, us, ms, s"}, nil},
 		"empty":        {operator, "", "", 204, nil, nil},

@@ -94,12 +94,12 @@ func (in *Ingest) decodeLines(req *lineRequest, id barograph.Identity, precision
 	line := lineCounter{text: req.body.Bytes()}
 	for dec.Next() {
 		first := len(req.batch.samples)
-		n := line.next()
-		if err := in.decodeLine(dec, req, n, id, precision, now); err != nil {
+		line.advance()
+		if err := in.decodeLine(dec, req, line.number, id, precision, now); err != nil {
 			// A line is stored whole or not at all.
 			req.batch.samples = req.batch.samples[:first]
 			req.batch.positions = req.batch.positions[:first]
-			req.batch.reject(n, err)
+			req.batch.reject(line.number, lineError(err, line.current))
 		}
 	}
 }
@@ -113,7 +113,7 @@ func (in *Ingest) decodeLine(dec *lineprotocol.Decoder, req *lineRequest, n int,
 	for {
 		key, val, err := dec.NextField()
 		if err != nil {
-			return lineError(err)
+			return err
 		}
 		if key == nil {
 			break
@@ -134,7 +134,7 @@ func (in *Ingest) decodeLine(dec *lineprotocol.Decoder, req *lineRequest, n int,
 	}
 	at, err := dec.Time(precision, now)
 	if err != nil {
-		return lineError(err)
+		return err
 	}
 	unixMilli := at.UnixMilli()
 	if err := in.checkTime(unixMilli, now); err != nil {
@@ -172,7 +172,7 @@ func fieldValue(key []byte, val lineprotocol.Value) (value float64, numeric bool
 func (in *Ingest) lineSeries(dec *lineprotocol.Decoder, req *lineRequest, id barograph.Identity) (*seriesSet, error) {
 	measurement, err := dec.Measurement()
 	if err != nil {
-		return nil, lineError(err)
+		return nil, err
 	}
 	key := req.key[:0]
 	key = append(key, id.Name...)
@@ -183,7 +183,7 @@ func (in *Ingest) lineSeries(dec *lineprotocol.Decoder, req *lineRequest, id bar
 	for {
 		name, value, err := dec.NextTag()
 		if err != nil {
-			return nil, lineError(err)
+			return nil, err
 		}
 		if name == nil {
 			break
@@ -203,33 +203,40 @@ func (in *Ingest) lineSeries(dec *lineprotocol.Decoder, req *lineRequest, id bar
 	return set, nil
 }
 
-// lineError turns an error of the decoder into one for the sender.
-func lineError(err error) error {
-	if d, ok := errors.AsType[*lineprotocol.DecodeError](err); ok {
-		return barograph.Errorf(barograph.KindInvalid, "column %d: %s", d.Column, d.Err)
+// lineError turns an error of the decoder into one for the sender, with the
+// part of the line that it is about. Errors of ours are returned as they are.
+func lineError(err error, line []byte) error {
+	d, ok := errors.AsType[*lineprotocol.DecodeError](err)
+	if !ok {
+		return err
 	}
-	return barograph.Errorf(barograph.KindInvalid, "%s", err)
+	at := min(max(0, d.Column-1), len(line))
+	begin := bytes.LastIndexAny(line[:at], ", ") + 1
+	end := len(line)
+	if i := bytes.IndexAny(line[at:], ", "); i > 0 {
+		end = at + i
+	}
+	return barograph.Errorf(barograph.KindInvalid, "column %d, at %q: %s; a line is measurement,tag=value field=number time, and numbers are finite",
+		d.Column, clip(string(line[begin:end])), d.Err)
 }
 
-// lineCounter tells the number of the line that holds the next entry: empty
-// lines and comments hold none. A line break within a quoted text shifts the
-// numbers after it, no more.
+// lineCounter follows the decoder through the lines that hold entries: empty
+// lines and comments hold none. A line break within a quoted text puts it out
+// of step, no more.
 type lineCounter struct {
-	text []byte
-	line int
+	text    []byte // what is left
+	number  int
+	current []byte
 }
 
-func (c *lineCounter) next() int {
+func (c *lineCounter) advance() {
 	for len(c.text) > 0 {
-		c.line++
-		var current []byte
-		current, c.text, _ = bytes.Cut(c.text, []byte("\n"))
-		current = bytes.TrimLeft(current, " \t\r")
-		if len(current) > 0 && current[0] != '#' {
-			return c.line
+		c.number++
+		c.current, c.text, _ = bytes.Cut(c.text, []byte("\n"))
+		if trimmed := bytes.TrimLeft(c.current, " \t\r"); len(trimmed) > 0 && trimmed[0] != '#' {
+			return
 		}
 	}
-	return c.line
 }
 
 // refusedLines returns an error that tells of the refused lines, nil if there
