@@ -196,48 +196,6 @@ func TestRates(t *testing.T) {
 	}
 }
 
-func TestParseValue(t *testing.T) {
-	for _, c := range []struct {
-		text string
-		want float64
-		err  string
-	}{
-		{"12\n", 12, ""},
-		{"a 1\nb 2\n\n  \n", 2, ""},
-		{"12 packages can be updated", 12, ""},
-		{"drift: -0.5ms", -0.5, ""},
-		{"used=83%", 83, ""},
-		{"1e3", 1000, ""},
-		{".5", 0.5, ""},
-		{"+7.", 7, ""},
-		{"eth0 5", 5, ""},
-		{"load average: 0.52, 0.40", 0.52, ""},
-		{"first\r\n42\r\n", 42, ""},
-		{"", 0, "printed nothing"},
-		{" \n\t\n", 0, "printed nothing"},
-		{"none", 0, "holds no number"},
-		{"v1.2.3", 0, "holds no number"},
-		{"NaN", 0, "holds no number"},
-		{"1e999", 0, "out of range"},
-	} {
-		got, err := agent.ParseValue(c.text)
-		if c.err == "" && (err != nil || got != c.want) || c.err != "" && (err == nil || !strings.Contains(err.Error(), c.err)) {
-			t.Errorf("%q: %v, %v; want %v, %q", c.text, got, err, c.want, c.err)
-		}
-	}
-}
-
-func FuzzParseValue(f *testing.F) {
-	for _, s := range []string{"12", "a -1.5e3%", "x\n\n", "1e999", "\xff 3"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		if v, err := agent.ParseValue(s); err == nil && v-v != 0 {
-			t.Errorf("%q: %v", s, v)
-		}
-	})
-}
-
 func TestRetryAfter(t *testing.T) {
 	now := time.Date(2025, 1, 2, 3, 4, 5, 0, time.UTC)
 	for header, want := range map[string]time.Duration{

@@ -2,11 +2,9 @@ package agent
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"math"
-	"regexp"
-	"strconv"
+
+	"github.com/barograph/barograph/internal/wire"
 )
 
 const maxCommandOutput = 64 << 10
@@ -17,7 +15,7 @@ func runCommand(ctx context.Context, command string) (float64, error) {
 	if err != nil {
 		return 0, err
 	}
-	v, err := parseValue(o.text)
+	v, err := wire.ParseOutput(o.text)
 	if err == nil {
 		return v, nil
 	}
@@ -25,25 +23,4 @@ func runCommand(ctx context.Context, command string) (float64, error) {
 		return 0, fmt.Errorf("%w; %w", err, unexpected(o))
 	}
 	return 0, err
-}
-
-// number finds a number that is not a part of a word: "12" in "12 packages",
-// "-0.5" in "drift: -0.5ms", nothing in "eth0" or "v1.2.3".
-var number = regexp.MustCompile(`(?:^|[^\w.+-])([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?:[^.\d]|\.?$)`)
-
-// parseValue returns the first number of the last line that is not blank.
-func parseValue(text string) (float64, error) {
-	line := lastLine(text)
-	if line == "" {
-		return 0, errors.New("it printed nothing")
-	}
-	m := number.FindStringSubmatch(line)
-	if m == nil {
-		return 0, fmt.Errorf("its last line %q holds no number", clip(line))
-	}
-	v, err := strconv.ParseFloat(m[1], 64)
-	if err != nil || math.IsInf(v, 0) {
-		return 0, fmt.Errorf("the number %s is out of range", clip(m[1]))
-	}
-	return v, nil
 }

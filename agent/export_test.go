@@ -12,7 +12,6 @@ import (
 
 // What the tests in agent_test look at from the inside.
 var (
-	ParseValue      = parseValue
 	ParseRetryAfter = parseRetryAfter
 	StartDelay      = startDelay
 	RealMounts      = realMounts

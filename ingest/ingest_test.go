@@ -136,7 +136,7 @@ func TestSubmit(t *testing.T) {
 			hostA, `[{"field":"a","value":1},{"field":"b-c","value":1},{"value":3},{"field":"d","value":"none"},{"field":"e","value":null},{"field":"f"},
 			{"field":"g","value":1,"labels":{"host":"other"}},{"field":"h","value":1,"time":"2999-01-01T00:00:00Z"},{"field":"i","value":1,"time":"noon"},{"field":"j","value":[1]},7,{"field":"z","value":26}]`,
 			422,
-			[]string{`"b-c"`, "field is missing", `no number in "none"`, `value of "e"`, `value of "f"`, "speaks for the host", "in the future", "noon", `value of "j"`, "JSON"},
+			[]string{`"b-c"`, "field is missing", `last line "none"`, `value of "e"`, `value of "f"`, "speaks for the host", "in the future", "noon", `value of "j"`, "JSON"},
 			[]string{`a{host="a"} 1`, `z{host="a"} 26`},
 		},
 		"not JSON": {hostA, `field=1`, 400, nil, nil},

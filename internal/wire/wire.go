@@ -5,6 +5,8 @@ package wire
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"math"
 	"regexp"
 	"strconv"
@@ -99,28 +101,34 @@ func (s Submission) Number() (float64, error) {
 	return number, nil
 }
 
-// number finds a decimal number that does not begin within a word.
-var number = regexp.MustCompile(`(?:^|[^\w.+-])([+-]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?)`)
+// number finds a number that is not a part of a word: "12" in "12 packages",
+// "-0.5" in "drift: -0.5ms", nothing in "eth0" or "v1.2.3".
+var number = regexp.MustCompile(`(?:^|[^\w.+-])([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?:[^.\d]|\.?$)`)
 
 // ParseOutput returns the value that a command printed: the first number of its
-// last line that is not empty.
+// last line that is not blank.
 func ParseOutput(text string) (float64, error) {
-	line := strings.TrimSpace(text)
-	if i := strings.LastIndexByte(line, '\n'); i >= 0 {
-		line = strings.TrimSpace(line[i+1:])
-	}
-	const most = 80
-	shown := line
-	if len(shown) > most {
-		shown = strings.ToValidUTF8(shown[:most], "") + "…"
+	text = strings.TrimSpace(text)
+	line := strings.TrimSpace(text[strings.LastIndexAny(text, "\r\n")+1:])
+	if line == "" {
+		return 0, errors.New("it is empty")
 	}
 	m := number.FindStringSubmatch(line)
 	if m == nil {
-		return 0, barograph.Errorf(barograph.KindInvalid, "no number in %q, which is the last line of the output", shown)
+		return 0, fmt.Errorf("no number in its last line %q", clip(line))
 	}
 	v, err := strconv.ParseFloat(m[1], 64)
 	if err != nil || math.IsInf(v, 0) {
-		return 0, barograph.Errorf(barograph.KindInvalid, "the number in %q is too large", shown)
+		return 0, fmt.Errorf("the number %s is out of range", clip(m[1]))
 	}
 	return v, nil
+}
+
+func clip(s string) string {
+	const most = 200
+	s = strings.ToValidUTF8(s, "\uFFFD")
+	if len(s) <= most {
+		return s
+	}
+	return strings.ToValidUTF8(s[:most], "") + "…"
 }
