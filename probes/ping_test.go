@@ -33,6 +33,7 @@ func pingOptions(t *testing.T, out io.Writer, targets ...string) probes.PingOpti
 		Resolver: resolverOf(startDNS(t, "known.test. A 127.0.0.1")),
 		// Packets so close that a round takes no time worth mentioning.
 		PacketInterval: 5 * time.Millisecond,
+		Timeout:        5 * time.Second,
 	}
 }
 

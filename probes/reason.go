@@ -39,14 +39,10 @@ func reason(err error, timeout time.Duration) string {
 }
 
 func lookupReason(e *net.DNSError, timeout time.Duration) string {
-	switch {
-	case e.IsNotFound:
-		return fmt.Sprintf("cannot resolve %q: no such host", e.Name)
-	case e.IsTimeout:
+	if e.IsTimeout {
 		return fmt.Sprintf("cannot resolve %q: the name server gave no answer within %s", e.Name, timeout)
-	default:
-		return fmt.Sprintf("cannot resolve %q: %s", e.Name, e.Err)
 	}
+	return fmt.Sprintf("cannot resolve %q: %s", e.Name, e.Err)
 }
 
 func isTimeout(err error) bool {

@@ -26,8 +26,8 @@ func TestSummarizeRTTs(t *testing.T) {
 			want: probes.RTTStats{Mean: 3 * ms, Best: 3 * ms, Worst: 3 * ms},
 		},
 		{
-			name: "jitter is of consecutive ones, not the spread", rtts: []time.Duration{10 * ms, 20 * ms, 10 * ms, 24 * ms}, ok: true,
-			want: probes.RTTStats{Mean: 16 * ms, Best: 10 * ms, Worst: 24 * ms, Jitter: (10 + 10 + 14) * ms / 3, HasJitter: true},
+			name: "jitter is of consecutive ones, not the spread", rtts: []time.Duration{10 * ms, 24 * ms, 22 * ms, 20 * ms}, ok: true,
+			want: probes.RTTStats{Mean: 19 * ms, Best: 10 * ms, Worst: 24 * ms, Jitter: (14 + 2 + 2) * ms / 3, HasJitter: true},
 		},
 		{
 			name: "steady", rtts: []time.Duration{5 * ms, 5 * ms}, ok: true,
@@ -107,6 +107,25 @@ func TestResultSamples(t *testing.T) {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
 		})
+	}
+}
+
+func TestLossRatio(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		result probes.Result
+		want   float64
+	}{
+		{"nothing was sent", probes.Result{}, 1},
+		{"no answer", probes.Result{Packets: 4, Sent: 4}, 1},
+		{"an answer that is a failure", probes.Result{Packets: 1, Sent: 1, Received: 1}, 1},
+		{"half", probes.Result{Success: true, Packets: 4, Sent: 4, Received: 2}, 0.5},
+		{"one could not be sent", probes.Result{Success: true, Packets: 4, Sent: 3, Received: 3}, 0.25},
+		{"all", probes.Result{Success: true, Packets: 4, Sent: 4, Received: 4}, 0},
+	} {
+		if got := tt.result.LossRatio(); got != tt.want {
+			t.Errorf("%s: loss ratio %v, want %v", tt.name, got, tt.want)
+		}
 	}
 }
 

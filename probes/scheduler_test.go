@@ -253,6 +253,9 @@ func TestSchedulerReloads(t *testing.T) {
 		if got := len(b.prober.startsOf(off.ID)); got != 0 {
 			t.Errorf("a disabled target was probed %d times", got)
 		}
+		if skipped := b.metric("barograph_probe_rounds_skipped_total"); skipped != "0" {
+			t.Errorf("%s rounds were skipped: the removed target is still scheduled", skipped)
+		}
 	})
 }
 

@@ -81,11 +81,25 @@ func TestStoreAwayLosesNothing(t *testing.T) {
 				if got, want := len(b.store.all()), b.prober.rounds()*samplesOfARound; got != want {
 					t.Errorf("%d samples were written, want %d", got, want)
 				}
+				checkOrder(t, b.store.all())
 				if got := strings.Count(b.log.String(), "\n"); got != 2 {
 					t.Errorf("%d lines tell of the store, want 2 (away, back):\n%s", got, b.log)
 				}
 			})
 		})
+	}
+}
+
+// checkOrder fails where a series' samples were not written oldest first.
+func checkOrder(t *testing.T, samples []barograph.Sample) {
+	t.Helper()
+	last := map[string]int64{}
+	for _, s := range samples {
+		name := s.Series.String()
+		if s.UnixMilli <= last[name] {
+			t.Fatalf("a sample of %s was written after a newer one", name)
+		}
+		last[name] = s.UnixMilli
 	}
 }
 

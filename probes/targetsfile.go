@@ -219,16 +219,21 @@ func canonical(target string) string {
 
 // targetProblem says what is wrong with a target, "" if nothing is.
 func targetProblem(n *yaml.Node) string {
-	_, notAddress := netip.ParseAddr(n.Value)
 	scheme, rest, _ := strings.Cut(n.Value, "://")
 	switch {
 	case n.Kind != yaml.ScalarNode || n.Tag != "!!str":
-	case notAddress == nil || validHostName(n.Value):
+	case validAddress(n.Value) || validHostName(n.Value):
 		return ""
 	case scheme != "" && rest != "":
 		return "is the URL " + describe(n) + "; write its host alone"
 	}
 	return "is " + describe(n) + ", not a host name or IP address"
+}
+
+// validAddress accepts IP addresses, of IPv6 also with the name of an interface.
+func validAddress(s string) bool {
+	addr, err := netip.ParseAddr(s)
+	return err == nil && strings.IndexFunc(strings.ReplaceAll(addr.Zone(), ".", ""), notInHostName) < 0
 }
 
 // validHostName accepts what the resolver may know: labels of letters, digits,

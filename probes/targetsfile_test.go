@@ -107,6 +107,7 @@ func TestParseTargetsFileMistakes(t *testing.T) {
 		{"misspelt address", "targets: [8.8.8.888]\n", `t.yaml:1:11: target is "8.8.8.888", not a host name or IP address`},
 		{"with a port", "targets: ['a:80']\n", `t.yaml:1:11: target is "a:80", not a host name or IP address`},
 		{"with a blank", "targets: [a b]\n", `t.yaml:1:11: target is "a b", not a host name or IP address`},
+		{"a zone that is no interface", "targets:\n  - ::1%0 0\n", `t.yaml:2:5: target is "::1%0 0", not a host name or IP address`},
 		{"a dash in front", "targets: ['-c']\n", `t.yaml:1:11: target is "-c", not a host name or IP address`},
 		{"an empty target", "targets:\n  - a\n  -\n", `t.yaml:3:4: target is empty, not a host name or IP address`},
 		{"a target with settings", "targets:\n  - host: a\n", `t.yaml:2:5: target is a mapping, not a host name or IP address`},
