@@ -1,8 +1,11 @@
 package barograph
 
 import (
+	"fmt"
 	"net"
 	"net/url"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -73,11 +76,36 @@ func (t Target) Validate() error {
 	if t.Count < 1 || t.Count > MaxProbeCount {
 		p.Addf("count", "%d is not between 1 and %d", t.Count, MaxProbeCount)
 	}
+	p.Merge("options", t.Options.validate())
 	p.Merge("labels", t.Labels.Validate())
 	if t.Labels.Get("target") != "" {
 		p.Addf("labels.target", "is set from the target's name; leave it out")
 	}
 	return p.Err("target")
+}
+
+func (o ProbeOptions) validate() error {
+	var p Problems
+	if o.Method != "" && !slices.Contains([]string{"GET", "HEAD", "OPTIONS", "POST", "PUT"}, o.Method) {
+		p.Addf("method", "%q is not one of GET, HEAD, OPTIONS, POST, PUT", clip(o.Method))
+	}
+	for i, code := range o.StatusCodes {
+		if code < 100 || code > 599 {
+			p.Addf(fmt.Sprintf("status_codes[%d]", i), "%d is not between 100 and 599", code)
+		}
+	}
+	if _, err := regexp.Compile(o.BodyMatch); err != nil {
+		p.Addf("body_match", "%q is not a regular expression: %s", clip(o.BodyMatch), err)
+	}
+	if types := []string{"A", "AAAA", "CAA", "CNAME", "MX", "NS", "PTR", "SOA", "SRV", "TXT"}; o.DNSType != "" && !slices.Contains(types, strings.ToUpper(o.DNSType)) {
+		p.Addf("dns_type", "%q is not one of %s", clip(o.DNSType), strings.Join(types, ", "))
+	}
+	if o.DNSServer != "" {
+		if _, port, err := net.SplitHostPort(o.DNSServer); err != nil || !validPort(port) {
+			p.Addf("dns_server", "%q is not host:port", clip(o.DNSServer))
+		}
+	}
+	return p.Err("probe options")
 }
 
 func (t Target) validateAddress(p *Problems) {

@@ -313,6 +313,13 @@ func TestValidateNamesEveryField(t *testing.T) {
 			barograph.Target{Name: "x", Kind: barograph.ProbeTCP, Address: "x", Count: 101}.Validate(),
 			[]string{"address", "interval", "timeout", "count"},
 		},
+		"probe options": {
+			barograph.Target{
+				Name: "x", Kind: barograph.ProbeDNS, Address: "x", Count: 1, Interval: barograph.Duration(time.Minute), Timeout: barograph.Duration(time.Second),
+				Options: barograph.ProbeOptions{Method: "GRAB", StatusCodes: []int{200, 999}, BodyMatch: "(", DNSType: "B", DNSServer: "8.8.8.8"},
+			}.Validate(),
+			[]string{"options.method", "options.status_codes[1]", "options.body_match", "options.dns_type", "options.dns_server"},
+		},
 		"rule": {
 			barograph.Rule{Operator: "!", Limit: math.NaN(), For: -1, Horizon: 1, OpenAt: 1, CloseAt: 2, Bounds: &barograph.Bounds{Min: &two, Max: &one}}.Validate(),
 			[]string{"name", "series", "operator", "limit", "for", "horizon", "open_at", "close_at", "severity", "bounds"},
