@@ -199,7 +199,7 @@ func TestEmailOverStartTLSWithPassword(t *testing.T) {
 			t.Errorf("%s: %q, want %q", header, got, want)
 		}
 	}
-	if want := "[warning] db1 (mount=/): disk_used_ratio will probably rise above 90 % in 31 h, 82 % sure"; subject != want {
+	if want := "[warning] disk full on db1 (mount=/): above 90 % expected in 31 h (Thu 14:00 – Fri 09:00 UTC), 82 % sure; now 78.2 %"; subject != want {
 		t.Errorf("subject %q, want %q", subject, want)
 	}
 	text, html := alternatives(t, msg)

@@ -1,6 +1,7 @@
 package alerting
 
 import (
+	"context"
 	"net/netip"
 	"time"
 )
@@ -13,3 +14,9 @@ func NewWebhookWithin(fraction time.Duration) Notifier {
 	client := newGuardedClient([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Reach{}, l)
 	return newWebhook(WebhookConfig{AllowHTTP: true}, client)
 }
+
+// Step is what Run does at each tick of the clock.
+func Step(ctx context.Context, e *Engine) { e.step(ctx) }
+
+// Tick lets the engine judge time once.
+func Tick(e *Engine, now time.Time) { e.tick(now) }

@@ -68,11 +68,10 @@ func healthEvent(due barograph.DueDelivery, after barograph.EndpointHealth, now 
 			ID: ep.ID, SubscriptionID: due.Delivery.SubscriptionID, Kind: ep.Kind, Reason: after.DisabledReason,
 		}},
 	}
-	e.Data.Summary = fmt.Sprintf("The %s endpoint %s works again.", ep.Kind, ep.ID)
 	if after.Disabled {
 		e.Type, e.Severity = barograph.EventEndpointDisabled, barograph.SeverityWarning
-		e.Data.Summary = fmt.Sprintf("Nothing more is sent to the %s endpoint %s: %s.", ep.Kind, ep.ID, after.DisabledReason)
 	}
+	e.Data.Summary = summarize(e)
 	return e, true
 }
 

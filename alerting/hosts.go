@@ -1,7 +1,7 @@
 package alerting
 
 import (
-	"fmt"
+	"slices"
 	"time"
 
 	"github.com/barograph/barograph"
@@ -10,71 +10,80 @@ import (
 // hostWatch tells which hosts fell silent or returned.
 type hostWatch struct {
 	silentAfter time.Duration
-	// started is when watching began: the time that the server was away is no
-	// host's silence.
+	// started is when watching began: the time that we or the database were away
+	// is no host's silence.
 	started time.Time
-	hosts   map[barograph.HostID]barograph.Host
+	hosts   []barograph.Host
+	asOf    time.Time // when hosts were read
+	blind   bool      // they could not be read since
 }
 
-// replace takes over the present hosts and returns the names of those that are gone.
-func (w *hostWatch) replace(hosts []barograph.Host) (gone []string) {
-	next := make(map[barograph.HostID]barograph.Host, len(hosts))
-	for _, h := range hosts {
-		if old, ok := w.hosts[h.ID]; ok {
-			h.SilentSince = old.SilentSince // ours is newer than the database's
-		}
-		next[h.ID] = h
+// replace takes over the hosts as they were read at asOf, and returns the names
+// that no host bears any more.
+func (w *hostWatch) replace(hosts []barograph.Host, asOf time.Time) (gone []string) {
+	if w.blind {
+		w.started, w.blind = asOf, false
 	}
-	for id, h := range w.hosts {
-		if _, ok := next[id]; !ok {
+	known := make(map[barograph.HostID]barograph.Host, len(w.hosts))
+	for _, h := range w.hosts {
+		known[h.ID] = h
+	}
+	names := make(map[string]bool, len(hosts))
+	next := slices.Clone(hosts)
+	for i, h := range next {
+		names[h.Name] = true
+		if old, ok := known[h.ID]; ok {
+			next[i].SilentSince = old.SilentSince // ours is newer than the database's
+		}
+	}
+	for _, h := range w.hosts {
+		if !names[h.Name] {
 			gone = append(gone, h.Name)
 		}
 	}
-	w.hosts = next
+	w.hosts, w.asOf = next, asOf
 	return gone
 }
 
-// tick returns what changed by now. Hosts that never said anything are not
-// silent: they have not begun.
-func (w *hostWatch) tick(now time.Time) (silences []barograph.HostSilence, events []barograph.Event) {
-	for id, h := range w.hosts {
-		if h.LastSeen.IsZero() {
+// tick returns what changed by the time the hosts were read: an event for each
+// silence. Hosts that never said anything are not silent: they have not begun.
+func (w *hostWatch) tick() (silences []barograph.HostSilence, events []barograph.Event) {
+	for i := range w.hosts {
+		h := &w.hosts[i]
+		heard := h.LastSeen
+		if heard.IsZero() {
 			continue
 		}
-		heard := h.LastSeen
 		if w.started.After(heard) {
 			heard = w.started
 		}
-		silent := now.Sub(heard) > w.silentAfter
+		silent := w.asOf.Sub(heard) > w.silentAfter
 		switch {
 		case silent && h.SilentSince.IsZero():
 			h.SilentSince = h.LastSeen
-			events = append(events, hostEvent(barograph.EventHostSilent, now, h,
-				fmt.Sprintf("%s is silent: last heard %s ago", h.Name, human(now.Sub(h.LastSeen)))))
+			events = append(events, hostEvent(barograph.EventHostSilent, w.asOf, *h))
 		case !silent && !h.SilentSince.IsZero() && h.LastSeen.After(h.SilentSince):
-			events = append(events, hostEvent(barograph.EventHostReturned, now, h,
-				fmt.Sprintf("%s is back after %s", h.Name, human(h.LastSeen.Sub(h.SilentSince)))))
+			e := hostEvent(barograph.EventHostReturned, w.asOf, *h)
+			e.Data.Summary = oneLine(h.Name + " is back after " + human(h.LastSeen.Sub(h.SilentSince)))
+			events = append(events, e)
 			h.SilentSince = time.Time{}
 		default:
 			continue
 		}
-		w.hosts[id] = h
-		silences = append(silences, barograph.HostSilence{HostID: id, Since: h.SilentSince})
+		silences = append(silences, barograph.HostSilence{HostID: h.ID, Since: h.SilentSince})
 	}
 	return silences, events
 }
 
-func hostEvent(kind barograph.EventType, now time.Time, h barograph.Host, summary string) barograph.Event {
+func hostEvent(kind barograph.EventType, at time.Time, h barograph.Host) barograph.Event {
 	severity := barograph.SeverityCritical
 	if kind == barograph.EventHostReturned {
 		severity = barograph.SeverityInfo
 	}
-	return barograph.Event{
-		ID: barograph.EventID(barograph.NewID("evt", now)), Type: kind, Time: now, Subject: h.Name,
-		Severity: severity, Labels: h.Labeled(),
-		Data: barograph.EventData{
-			Summary: summary,
-			Host:    &barograph.HostRef{ID: h.ID, Name: h.Name, LastSeen: h.LastSeen},
-		},
+	e := barograph.Event{
+		Type: kind, Time: at, Subject: h.Name, Severity: severity, Labels: h.Labeled(),
+		Data: barograph.EventData{Host: &barograph.HostRef{ID: h.ID, Name: h.Name, LastSeen: h.LastSeen}},
 	}
+	e.Data.Summary = summarize(e)
+	return e
 }

@@ -48,16 +48,11 @@ const maxSubject = 200 // runes: more than any mail program shows
 // Render writes the event.
 func (m *Messages) Render(e barograph.Event) (Message, error) {
 	v := newView(e)
-	var short string
-	for part, into := range map[string]*string{"headline": &v.Headline, "short": &short, "advice": &v.Advice} {
-		text, err := m.execute(v.Template+"."+part, v)
-		if err != nil {
-			return Message{}, err
-		}
-		*into = text
+	advice, err := m.execute(v.Template+".advice", v)
+	if err != nil {
+		return Message{}, err
 	}
-	short = oneLine(v.Headline + short)
-	v.Headline, v.Advice = oneLine(v.Headline), oneLine(v.Advice)
+	v.Advice = oneLine(advice)
 	text, err := m.execute("text", v)
 	if err != nil {
 		return Message{}, err
@@ -70,7 +65,7 @@ func (m *Messages) Render(e barograph.Event) (Message, error) {
 		Subject: clip("["+v.Tag+"] "+v.Headline, maxSubject),
 		Text:    text,
 		HTML:    html.String(),
-		Short:   "Barograph " + v.Tag + ": " + short,
+		Short:   "Barograph " + v.Tag + ": " + v.Headline + ".",
 	}, nil
 }
 
@@ -80,21 +75,4 @@ func (m *Messages) execute(name string, v view) (string, error) {
 		return "", fmt.Errorf("write message of event %s: %w", v.Event.ID, err)
 	}
 	return b.String(), nil
-}
-
-// oneLine makes any text one line without control characters, so that no label
-// or annotation can begin a header or a paragraph of its own.
-func oneLine(s string) string {
-	return strings.Join(strings.FieldsFunc(strings.ToValidUTF8(s, "?"), func(r rune) bool {
-		return r <= ' ' || r == 0x7f || r == '\u0085' || r == '\u2028' || r == '\u2029'
-	}), " ")
-}
-
-// clip shortens s to at most n runes.
-func clip(s string, n int) string {
-	runes := []rune(s)
-	if len(runes) <= n {
-		return s
-	}
-	return string(runes[:n-1]) + "…"
 }

@@ -21,7 +21,7 @@ func story() map[string]barograph.Event {
 	out := map[string]barograph.Event{"prediction.opened": opened("evt_1")}
 	turn := func(name string, t barograph.EventType, after time.Duration, change func(e *barograph.Event, p *barograph.Prediction)) {
 		e := opened("evt_2")
-		e.Type, e.Time = t, noon().Add(after)
+		e.Type, e.Time, e.Data.Summary = t, noon().Add(after), ""
 		p := *e.Data.Prediction
 		change(&e, &p)
 		e.Data.Prediction = &p
@@ -78,6 +78,7 @@ func story() map[string]barograph.Event {
 func breach(starts bool) barograph.Event {
 	e := opened("evt_3")
 	e.Type, e.Time, e.Severity = barograph.EventBreachStarted, noon(), barograph.SeverityCritical
+	e.Data.Summary = ""
 	e.Data.Annotations["summary"] = "The database stops at 100 %."
 	*e.Data.Value = 0.9123456
 	b := barograph.Breach{
@@ -146,6 +147,7 @@ func TestMessagesWithstandHostileText(t *testing.T) {
 		strings.Repeat("x", 5000), "\xff\xfe",
 	} {
 		e := opened("evt_1")
+		e.Data.Summary = ""
 		e.Data.Annotations = map[string]string{"summary": evil, "runbook": "javascript:" + evil}
 		e.Data.Rule.Name = evil
 		p := *e.Data.Prediction

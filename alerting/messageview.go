@@ -4,9 +4,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strconv"
 	"strings"
-	"time"
 
 	"github.com/barograph/barograph"
 )
@@ -19,22 +17,21 @@ type view struct {
 	Template string // the event's type, "other" if the event lacks the part its type calls for
 	Tag      string // the severity, or test
 	Color    string // of the severity
-	Summary  string
+	Headline string // what happened, in one line
 
 	What, Where                           string // disk_used_ratio, db1 (mount=/)
 	Value                                 string // the last known, with its unit
 	Limit                                 string // > 90 %
-	Crossing, Beyond                      string // rise above 90 %, above 90 %
 	Lead, Range, Early, Before            string // 31 h; Thu 14:00 – Fri 09:00 UTC; its begin; what was announced first
 	Sure                                  string // 82 %
 	Ahead                                 string // how long before it came it was predicted
 	Since, Lasted, LastSeen, Reason, Rule string
 	Turned                                bool
 
-	Headline, Advice string // from the templates
-	Annotated        string // the annotation "summary"
-	Facts, Notes     []fact
-	At               string
+	Advice       string // from the templates
+	Annotated    string // the annotation "summary"
+	Facts, Notes []fact
+	At           string
 }
 
 // fact is one line of a message.
@@ -46,7 +43,10 @@ func (f fact) Link() bool {
 }
 
 func newView(e barograph.Event) view {
-	v := view{Event: e, Type: e.Type, Template: "other", Summary: oneLine(e.Data.Summary)}
+	v := view{Event: e, Type: e.Type, Template: "other", Headline: strings.TrimRight(oneLine(e.Data.Summary), ".")}
+	if v.Headline == "" {
+		v.Headline = summarize(e)
+	}
 	v.setTag()
 	v.At = e.Time.UTC().Format("Mon 2 Jan 2006 15:04:05") + " UTC"
 	v.setLimit()
@@ -95,22 +95,8 @@ func (v *view) setSeries(s barograph.Series, rule string) {
 }
 
 func (v *view) setLimit() {
-	v.Crossing, v.Beyond = "cross its limit", "beyond its limit"
-	rule := v.Event.Data.Rule
-	if rule == nil {
-		return
-	}
-	limit := reading(v.What, rule.Limit)
-	v.Limit = string(rule.Operator) + " " + limit
-	switch rule.Operator {
-	case barograph.Above:
-		v.Crossing, v.Beyond = "rise above "+limit, "above "+limit
-	case barograph.AtLeast:
-		v.Crossing, v.Beyond = "reach "+limit, "at or above "+limit
-	case barograph.Below:
-		v.Crossing, v.Beyond = "fall below "+limit, "below "+limit
-	case barograph.AtMost:
-		v.Crossing, v.Beyond = "fall to "+limit, "at or below "+limit
+	if rule := v.Event.Data.Rule; rule != nil {
+		v.Limit = string(rule.Operator) + " " + reading(v.What, rule.Limit)
 	}
 }
 
@@ -145,7 +131,7 @@ func (v *view) setBreach(b barograph.Breach) {
 		v.Ahead = human(b.Lead.Std())
 	}
 	if !b.EndedAt.IsZero() {
-		v.Lasted = human(max(b.EndedAt.Sub(b.StartedAt), 0))
+		v.Lasted = human(lasted(b))
 	}
 }
 
@@ -211,73 +197,4 @@ func (v *view) setNotes() {
 			v.Notes = append(v.Notes, fact{name, text})
 		}
 	}
-}
-
-// etaRange writes when as "Thu 14:00 – Fri 09:00 UTC", seen from now.
-func etaRange(eta barograph.ETA, now time.Time) string {
-	if eta.Early.IsZero() {
-		return ""
-	}
-	early, late := stamp(eta.Early, now), stamp(eta.Late, now)
-	if day := len(early) - len("15:04"); len(early) == len(late) && early[:day] == late[:day] {
-		late = late[day:]
-	}
-	return early + " – " + late + " UTC"
-}
-
-// stamp writes a time of the days around now with its weekday, any other with
-// its date, all in UTC.
-func stamp(t, now time.Time) string {
-	t, now = t.UTC(), now.UTC()
-	switch {
-	case t.Sub(now).Abs() < 6*barograph.Day:
-		return t.Format("Mon 15:04")
-	case t.Year() == now.Year():
-		return t.Format("Mon 2 Jan 15:04")
-	}
-	return t.Format("Mon 2 Jan 2006 15:04")
-}
-
-// reading writes a value in the unit that the metric's name tells.
-func reading(metric string, v float64) string {
-	switch {
-	case strings.HasSuffix(metric, "_ratio"):
-		return number(100*v) + " %"
-	case strings.HasSuffix(metric, "_bytes"):
-		return bytesText(v)
-	case strings.HasSuffix(metric, "_bytes_per_second"):
-		return bytesText(v) + "/s"
-	case strings.HasSuffix(metric, "_seconds"):
-		return secondsText(v)
-	}
-	return number(v)
-}
-
-func bytesText(v float64) string {
-	const step = 1024
-	units := []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB"}
-	i := 0
-	for ; (v >= step || v <= -step) && i < len(units)-1; i++ {
-		v /= step
-	}
-	return strconv.FormatFloat(v, 'g', 4, 64) + " " + units[i]
-}
-
-func secondsText(v float64) string {
-	if v < 1 && v > -1 {
-		return number(1000*v) + " ms"
-	}
-	if v < 60 && v > -60 {
-		return number(v) + " s"
-	}
-	if v < 0 {
-		return "-" + human(secondsDuration(-v))
-	}
-	return human(secondsDuration(v))
-}
-
-// secondsDuration converts, cutting off what a Duration cannot hold.
-func secondsDuration(v float64) time.Duration {
-	const most = 290 * 365 * barograph.Day
-	return time.Duration(min(v, most.Seconds())) * time.Second
 }

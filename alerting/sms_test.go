@@ -59,7 +59,7 @@ func TestSMSReachesTheGateway(t *testing.T) {
 	}
 	want := []map[string]string{{
 		"To": "+4915112345678", "From": "+15005550006",
-		"Body": "Barograph warning: db1 (mount=/): disk_used_ratio will probably rise above 90 % in 31 h, 82 % sure (Thu 14:00 - Fri 09:00 UTC). Now 78.2 %.",
+		"Body": "Barograph warning: disk full on db1 (mount=/): above 90 % expected in 31 h (Thu 14:00 - Fri 09:00 UTC), 82 % sure; now 78.2 %.",
 	}}
 	if diff := cmp.Diff(want, g.sent); diff != "" {
 		t.Error(diff)

@@ -1,7 +1,7 @@
 package alerting
 
 import (
-	"fmt"
+	"math"
 	"time"
 
 	"github.com/barograph/barograph"
@@ -18,11 +18,15 @@ type state struct {
 	series barograph.Series
 
 	// Facts, as the samples told them.
-	lastAt    time.Time // of the newest sample
+	lastAt    time.Time // of the newest sample; samples from before it are of no interest
 	lastValue float64
 	crossed   bool      // the newest sample crosses the limit
 	since     time.Time // the first sample of the present run of crossing or keeping
 	up        bool      // crossed for long enough, and not kept for long enough since
+
+	// heard is the last sign of life, zero if there was none: the newest sample,
+	// or what made us look at a series before its first sample.
+	heard time.Time
 
 	// What was told. Both are replaced, never changed: transitions share them.
 	breach     *barograph.Breach
@@ -36,7 +40,7 @@ type state struct {
 // transition is one change that people are told of.
 type transition struct {
 	kind       barograph.EventType
-	at         time.Time
+	at         time.Time // when it became true, by the samples: not when it was noticed
 	rule       *barograph.Rule
 	series     barograph.Series
 	value      float64
@@ -49,9 +53,9 @@ func (s *state) transition(kind barograph.EventType, at time.Time, p *barograph.
 }
 
 // observe takes a sample. Samples come in the order of their time; one that is
-// not newer than the last changes nothing.
+// not newer than the last, or not a number, changes nothing.
 func (s *state) observe(at time.Time, value float64) []transition {
-	if !at.After(s.lastAt) {
+	if !at.After(s.lastAt) || !finite(value) {
 		return nil
 	}
 	// The last value held until this sample, so its hold may have run out before.
@@ -59,59 +63,79 @@ func (s *state) observe(at time.Time, value float64) []transition {
 	if crossed := s.rule.Operator.Crossed(value, s.rule.Limit); crossed != s.crossed || s.lastAt.IsZero() {
 		s.crossed, s.since = crossed, at
 	}
-	s.lastAt, s.lastValue = at, value
+	s.lastAt, s.lastValue, s.heard = at, value, at
 	return append(out, s.hold(at)...)
 }
+
+func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
 // hold starts or ends the breach once the limit has been crossed or kept for
 // as long as the rule says.
 func (s *state) hold(now time.Time) []transition {
-	if s.crossed == s.up || s.lastAt.IsZero() || now.Sub(s.since) < s.rule.For.Std() {
+	if s.crossed == s.up || s.lastAt.IsZero() {
+		return nil
+	}
+	counts := s.since.Add(s.rule.For.Std())
+	if now.Before(counts) {
 		return nil
 	}
 	s.up = s.crossed
 	if s.up {
-		return s.startBreach()
+		return s.startBreach(counts)
 	}
-	return s.endBreach(s.since, "")
+	return s.endBreach(counts, s.since, "")
 }
 
-func (s *state) startBreach() []transition {
+func (s *state) startBreach(at time.Time) []transition {
 	s.candidate, s.calm = nil, 0
 	s.breach = &barograph.Breach{
-		ID: barograph.BreachID(barograph.NewID("brc", s.since)), RuleID: s.rule.ID, RuleName: s.rule.Name,
+		ID: barograph.BreachID(barograph.NewID("brc", at)), RuleID: s.rule.ID, RuleName: s.rule.Name,
 		Series: s.series, Severity: s.rule.Severity, StartedAt: s.since, Value: s.lastValue,
 	}
 	if s.prediction == nil {
-		return []transition{s.transition(barograph.EventBreachStarted, s.since, nil, s.breach)}
+		return []transition{s.transition(barograph.EventBreachStarted, at, nil, s.breach)}
 	}
-	lead := barograph.Duration(max(0, s.since.Sub(s.prediction.OpenedAt)))
+	// A sample that came late may have crossed before the prediction opened:
+	// that is no lead, and nothing closes before it opened.
+	opened := s.prediction.OpenedAt
+	lead := barograph.Duration(max(0, s.since.Sub(opened)))
+	closedAt := at
+	if closedAt.Before(opened) {
+		closedAt = opened
+	}
 	s.breach.PredictionID, s.breach.Lead = s.prediction.ID, lead
 	confirmed := *s.prediction
 	confirmed.BreachID, confirmed.Lead = s.breach.ID, lead
-	closed := s.closePrediction(confirmed, barograph.PredictionConfirmed, s.since, "the limit was crossed")
+	closed := s.closePrediction(confirmed, barograph.PredictionConfirmed, closedAt, "the limit was crossed")
 	return []transition{
-		s.transition(barograph.EventBreachStarted, s.since, closed, s.breach),
-		s.transition(barograph.EventPredictionConfirmed, s.since, closed, s.breach),
+		s.transition(barograph.EventBreachStarted, at, closed, s.breach),
+		s.transition(barograph.EventPredictionConfirmed, closedAt, closed, s.breach),
 	}
 }
 
-func (s *state) endBreach(at time.Time, reason string) []transition {
+// endBreach ends the breach at ended, which counts from at on.
+func (s *state) endBreach(at, ended time.Time, reason string) []transition {
 	if s.breach == nil {
 		return nil
 	}
-	ended := *s.breach
-	ended.EndedAt, ended.EndReason = at, reason
+	over := *s.breach
+	over.EndedAt, over.EndReason = ended, reason
 	s.breach = nil
-	return []transition{s.transition(barograph.EventBreachEnded, at, nil, &ended)}
+	return []transition{s.transition(barograph.EventBreachEnded, at, nil, &over)}
 }
 
 // forecast takes a forecast of the series under the rule.
 func (s *state) forecast(f barograph.Forecast) []transition {
+	if s.heard.IsZero() { // the forecaster knows samples that we never saw
+		s.heard = f.MadeAt
+		if finite(f.Value) {
+			s.lastValue = f.Value
+		}
+	}
 	if s.crossed || s.up || f.State == barograph.StateAlreadyBreached {
 		return nil
 	}
-	likely := f.State == barograph.StateForecast && f.ETA != nil
+	likely := f.State == barograph.StateForecast && f.ETA != nil && finite(f.Probability) && finite(f.Value)
 	switch {
 	case s.prediction == nil && likely && f.Probability >= s.rule.OpenAt:
 		return s.consider(f)
@@ -175,7 +199,7 @@ func (s *state) calmer(f barograph.Forecast) []transition {
 	}
 	reason := f.Reason
 	if f.State == barograph.StateForecast {
-		reason = fmt.Sprintf("the probability fell to %.0f %%", 100*f.Probability)
+		reason = "the probability fell to " + percent(f.Probability)
 	}
 	averted := *s.prediction
 	averted.Turned = s.farther(f.Value, s.prediction.First.Value)
@@ -200,77 +224,81 @@ func (s *state) closePrediction(p barograph.Prediction, end barograph.Prediction
 // tick lets time pass: holds run out, announced times go by, and what is open
 // on a series that is gone for forgetAfter is withdrawn.
 func (s *state) tick(now time.Time, forgetAfter time.Duration) []transition {
-	if s.gone(now, forgetAfter) {
-		return s.withdraw(now, "no samples for "+human(now.Sub(s.lastAt)))
+	if s.heard.IsZero() {
+		return nil
+	}
+	if silent := now.Sub(s.heard); silent >= forgetAfter {
+		return s.withdraw(now, "no samples for "+human(silent))
 	}
 	out := s.hold(now)
-	// A range that is missed by its own width again was wrong.
-	if p := s.prediction; p != nil && now.After(p.Latest.ETA.Late.Add(s.width())) {
-		closed := s.closePrediction(*p, barograph.PredictionExpired, now, "the announced time passed and the limit was kept")
+	if s.prediction != nil && s.missed(now) {
+		closed := s.closePrediction(*s.prediction, barograph.PredictionExpired, now, "the announced time passed and the limit was kept")
 		out = append(out, s.transition(barograph.EventPredictionExpired, now, closed, nil))
 	}
 	return out
 }
 
-func (s *state) gone(now time.Time, forgetAfter time.Duration) bool {
-	return now.Sub(s.lastAt) >= forgetAfter
+// missed reports whether the prediction was wrong: its range is past by its own
+// width again, and the limit was seen to be kept after it. A limit that is
+// crossed but not for long enough yet, and a series that went silent before,
+// prove nothing.
+func (s *state) missed(now time.Time) bool {
+	late := s.prediction.Latest.ETA.Late
+	return !s.crossed && s.lastAt.After(late) && now.After(late.Add(s.width()))
 }
 
-// withdraw closes all that is open without a judgement.
+// withdraw closes all that is open without a judgement, and forgets the rest.
 func (s *state) withdraw(now time.Time, reason string) []transition {
-	out := s.endBreach(now, reason)
+	out := s.endBreach(now, now, reason)
 	if s.prediction != nil {
 		closed := s.closePrediction(*s.prediction, barograph.PredictionWithdrawn, now, reason)
 		out = append(out, s.transition(barograph.EventPredictionWithdrawn, now, closed, nil))
 	}
-	s.candidate, s.up, s.crossed, s.since, s.lastAt = nil, false, false, now, time.Time{}
+	*s = state{rule: s.rule, series: s.series}
 	return out
 }
 
-// restore takes up what was open when the server stopped. Until the next
-// sample the series counts as last heard of now: the time that the server was
-// away is nobody's fault.
-func (s *state) restore(now time.Time, b *barograph.Breach, p *barograph.Prediction) {
-	s.lastAt, s.since = now, now
-	if b != nil {
-		s.breach, s.up, s.crossed, s.since, s.lastValue = b, true, true, b.StartedAt, b.Value
+// restore takes up what was open when the server stopped, and reports whether
+// it could: there is at most one of each. The time that the server was away is
+// no silence of the series.
+func (s *state) restore(now time.Time, b *barograph.Breach, p *barograph.Prediction) bool {
+	if b != nil && s.breach != nil || p != nil && s.prediction != nil {
+		return false
 	}
+	s.heard = now
 	if p != nil {
-		s.prediction, s.lastValue = p, p.Latest.Value
+		s.prediction, s.lastAt, s.since, s.lastValue = p, p.OpenedAt, p.OpenedAt, p.Latest.Value
 	}
+	if b != nil {
+		s.breach, s.lastAt, s.since, s.lastValue = b, b.StartedAt, b.StartedAt, b.Value
+		s.up, s.crossed = true, true
+	}
+	return true
 }
 
-// resume catches up with the samples that were stored before the server
-// stopped, some of which may not have been judged: it takes the last of them,
-// and since when the limit has been crossed or kept without a break. points are
-// not empty. What came and went between two of them is not told.
+// resume catches up with the samples that were stored before anybody judged
+// them: it takes the last of them, and since when the limit has been crossed or
+// kept without a break. points are not empty. What came and went between two of
+// them is not told.
 func (s *state) resume(points []barograph.Point) []transition {
 	last := points[len(points)-1]
+	at := pointTime(last)
+	if !at.After(s.lastAt) {
+		return nil
+	}
 	first := len(points) - 1
 	crossed := s.rule.Operator.Crossed(last.Value, s.rule.Limit)
 	for first > 0 && s.rule.Operator.Crossed(points[first-1].Value, s.rule.Limit) == crossed {
 		first--
 	}
 	if s.breach == nil || !crossed {
-		s.since = time.UnixMilli(points[first].UnixMilli)
+		s.since = pointTime(points[first])
 	}
-	at := time.UnixMilli(last.UnixMilli)
-	if at.After(s.lastAt) {
-		s.lastAt = at
+	s.crossed, s.lastAt, s.lastValue = crossed, at, last.Value
+	if at.After(s.heard) {
+		s.heard = at
 	}
-	s.crossed, s.lastValue = crossed, last.Value
 	return s.hold(at)
 }
 
-// human writes a duration as an operator says it: "31 h", "5 d", "12 min".
-func human(d time.Duration) string {
-	switch {
-	case d >= 3*barograph.Day:
-		return fmt.Sprintf("%.0f d", d.Hours()/24)
-	case d >= time.Hour:
-		return fmt.Sprintf("%.0f h", d.Hours())
-	case d >= time.Minute:
-		return fmt.Sprintf("%.0f min", d.Minutes())
-	}
-	return fmt.Sprintf("%.0f s", d.Seconds())
-}
+func pointTime(p barograph.Point) time.Time { return time.UnixMilli(p.UnixMilli).UTC() }

@@ -21,7 +21,7 @@ import (
 //	TIME forecast PROBABILITY EARLY MEDIAN LATE   (ETA as durations from TIME)
 //	TIME refuse STATE
 //	TIME tick
-//	TIME restore            (the breach that is open, as after a restart)
+//	TIME restore            (what is open, as after a restart)
 //	TIME resume VALUE …     (samples a minute apart, the last at TIME)
 //	TIME withdraw
 //
@@ -64,9 +64,25 @@ func runScript(t *testing.T, file string) {
 			s = &state{rule: scriptRule(t, words[1:]), series: barograph.Series{Metric: "m"}}
 			continue
 		}
-		got := describe(s, runStep(t, s, words))
+		ts := runStep(t, s, words)
+		checkTimes(t, ts)
+		got := describe(s, ts)
 		if want := strings.Join(strings.Fields(want), " "); got != want {
 			t.Errorf("%s:%d: %s => %s, want %s", file, n, strings.TrimSpace(step), got, want)
+		}
+	}
+}
+
+// checkTimes tests what holds of every transition: nothing ends before it
+// began, and what ended says when and why.
+func checkTimes(t *testing.T, ts []transition) {
+	t.Helper()
+	for _, tr := range ts {
+		if b := tr.breach; b != nil && (tr.at.Before(b.StartedAt) || !b.EndedAt.IsZero() && b.EndedAt.Before(b.StartedAt)) {
+			t.Errorf("%s at %s of a breach from %s to %s", tr.kind, tr.at, b.StartedAt, b.EndedAt)
+		}
+		if p := tr.prediction; p != nil && p.State != barograph.PredictionOpen && (p.ClosedAt.Before(p.OpenedAt) || p.CloseReason == "") {
+			t.Errorf("%s: opened at %s, closed at %s because %q", tr.kind, p.OpenedAt, p.ClosedAt, p.CloseReason)
 		}
 	}
 }
@@ -87,9 +103,9 @@ func runStep(t *testing.T, s *state, words []string) []transition {
 	case "tick":
 		return s.tick(at, barograph.Day)
 	case "restore":
-		open := s.breach
+		b, p := s.breach, s.prediction
 		*s = state{rule: s.rule, series: s.series}
-		s.restore(at, open, nil)
+		s.restore(at, b, p)
 		return nil
 	case "resume":
 		var points []barograph.Point

@@ -1,0 +1,215 @@
+package alerting
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+
+	"github.com/barograph/barograph"
+)
+
+// queue holds changes until they are recorded. Changes of one prediction,
+// breach or host are recorded in the order in which they were pushed.
+type queue struct {
+	store    Store
+	clock    barograph.Clock
+	log      *slog.Logger
+	recorded func()
+	events   *metrics.Counter
+	givenUp  *metrics.Counter
+	wake     chan struct{}
+
+	mu      sync.Mutex
+	waiting []queued // oldest first
+	lastID  time.Time
+
+	failing bool // the last try failed; belongs to the goroutine that records
+}
+
+// queued is one step of one series or host: all of it is recorded, or nothing.
+type queued struct {
+	change   barograph.Change
+	refusals int // how often the database took others but not this one
+}
+
+// maxRefusals is how often a change is tried that the database refuses while it
+// takes others.
+const maxRefusals = 3
+
+func newQueue(opts EngineOptions) queue {
+	return queue{
+		store: opts.Store, clock: opts.Clock, log: opts.Log, recorded: opts.Recorded,
+		events:  opts.Metrics.NewCounter("barograph_events_recorded_total"),
+		givenUp: opts.Metrics.NewCounter("barograph_events_given_up_total"),
+		wake:    make(chan struct{}, 1),
+	}
+}
+
+// push adds a change, gives its events their IDs, and a delivery to each
+// endpoint that the subscriptions tell.
+func (q *queue) push(c barograph.Change, subs []barograph.Subscription) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	now := time.Now() // deliveries live by the wall clock, even in the demo
+	for i := range c.Events {
+		c.Events[i].ID = q.nextID()
+		c.Deliveries = append(c.Deliveries, Deliveries(subs, c.Events[i], now)...)
+	}
+	q.waiting = append(q.waiting, queued{change: c})
+	wake(q.wake)
+}
+
+// nextID returns an ID that sorts after all before it. In a storm IDs run ahead
+// of the clock, by a millisecond an event.
+func (q *queue) nextID() barograph.EventID {
+	now := q.clock.Now().Truncate(time.Millisecond)
+	if !now.After(q.lastID) {
+		now = q.lastID.Add(time.Millisecond)
+	}
+	q.lastID = now
+	return barograph.EventID(barograph.NewID("evt", now))
+}
+
+// news receives when something was pushed. While the database fails only time
+// helps.
+func (q *queue) news() <-chan struct{} {
+	if q.failing {
+		return nil
+	}
+	return q.wake
+}
+
+func (q *queue) len() int {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return len(q.waiting)
+}
+
+// record writes what is queued, in one transaction where possible. What can't
+// be written stays queued, in order.
+func (q *queue) record(ctx context.Context) {
+	q.mu.Lock()
+	batch := q.waiting
+	q.waiting = nil
+	q.mu.Unlock()
+	if len(batch) == 0 {
+		return
+	}
+	err := q.store.Record(ctx, join(batch))
+	done, left := batch, []queued(nil)
+	if err != nil {
+		done, left = q.recordEach(ctx, batch, err)
+	}
+	q.mu.Lock()
+	q.waiting = append(left, q.waiting...)
+	q.mu.Unlock()
+	q.report(ctx, done, left, err)
+}
+
+// recordEach writes the changes one by one after they failed together with err,
+// so that one that the database refuses holds up none but those of the same
+// thing. Nothing is given up while the database takes nothing at all.
+func (q *queue) recordEach(ctx context.Context, batch []queued, err error) (done, left []queued) {
+	if len(batch) == 1 || !refusal(ctx, err) {
+		return nil, batch
+	}
+	held := map[string]bool{}
+	var refused []error
+	for i, c := range batch {
+		if slices.ContainsFunc(things(c.change), func(id string) bool { return held[id] }) {
+			left, refused = append(left, c), append(refused, nil)
+			continue
+		}
+		err := q.store.Record(ctx, c.change)
+		switch {
+		case err == nil:
+			done = append(done, c)
+			continue
+		case !refusal(ctx, err):
+			return done, append(left, batch[i:]...)
+		}
+		for _, id := range things(c.change) {
+			held[id] = true
+		}
+		left, refused = append(left, c), append(refused, err)
+	}
+	if len(done) == 0 {
+		return nil, batch
+	}
+	return done, q.giveUp(ctx, left, refused)
+}
+
+// refusal reports whether the error may be the change's own fault.
+func refusal(ctx context.Context, err error) bool {
+	return ctx.Err() == nil && barograph.KindOf(err) != barograph.KindUnavailable
+}
+
+// giveUp counts the refusals and returns what is worth another try.
+func (q *queue) giveUp(ctx context.Context, left []queued, refused []error) (kept []queued) {
+	for i, c := range left {
+		if refused[i] != nil {
+			c.refusals++
+		}
+		if c.refusals < maxRefusals {
+			kept = append(kept, c)
+			continue
+		}
+		for _, event := range c.change.Events {
+			q.givenUp.Inc()
+			q.log.ErrorContext(ctx, "an event can't be recorded and is given up",
+				"event", event.ID, "type", event.Type, "subject", event.Subject, "err", refused[i])
+		}
+	}
+	return kept
+}
+
+// things returns what the change is about.
+func things(c barograph.Change) (ids []string) {
+	for _, p := range c.Predictions {
+		ids = append(ids, string(p.ID))
+	}
+	for _, b := range c.Breaches {
+		ids = append(ids, string(b.ID))
+	}
+	for _, s := range c.Silences {
+		ids = append(ids, string(s.HostID))
+	}
+	return ids
+}
+
+// report logs what was recorded, and a failure when it begins and ends.
+func (q *queue) report(ctx context.Context, done, left []queued, err error) {
+	switch failing := len(left) > 0; {
+	case failing && !q.failing:
+		q.log.ErrorContext(ctx, "events could not be recorded and will be tried again", "changes", len(left), "err", err)
+		q.failing = true
+	case !failing && q.failing:
+		q.log.InfoContext(ctx, "events are recorded again", "changes", len(done))
+		q.failing = false
+	}
+	for _, c := range done {
+		for _, event := range c.change.Events {
+			q.events.Inc()
+			q.log.InfoContext(ctx, string(event.Type), "summary", event.Data.Summary) //nolint:sloglint // the type is one of a dozen constants
+		}
+	}
+	if len(done) > 0 {
+		q.recorded()
+	}
+}
+
+func join(batch []queued) (all barograph.Change) {
+	for _, q := range batch {
+		c := q.change
+		all.Predictions = append(all.Predictions, c.Predictions...)
+		all.Breaches = append(all.Breaches, c.Breaches...)
+		all.Silences = append(all.Silences, c.Silences...)
+		all.Events = append(all.Events, c.Events...)
+		all.Deliveries = append(all.Deliveries, c.Deliveries...)
+	}
+	return all
+}

@@ -1,0 +1,103 @@
+package alerting
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/barograph/barograph"
+)
+
+// summarize says in one line what happened. It is the event's summary, the
+// subject of a mail and the text of an SMS.
+func summarize(e barograph.Event) string {
+	d := e.Data
+	switch e.Type {
+	case barograph.EventPredictionOpened, barograph.EventPredictionUpdated, barograph.EventPredictionConfirmed,
+		barograph.EventPredictionAverted, barograph.EventPredictionExpired, barograph.EventPredictionWithdrawn:
+		if d.Prediction != nil {
+			return oneLine(d.Prediction.RuleName + " on " + where(d.Prediction.Series) + ": " + predictionNews(e, *d.Prediction))
+		}
+	case barograph.EventBreachStarted, barograph.EventBreachEnded:
+		if d.Breach != nil {
+			return oneLine(d.Breach.RuleName + " on " + where(d.Breach.Series) + ": " + breachNews(e, *d.Breach))
+		}
+	case barograph.EventHostSilent, barograph.EventHostReturned:
+		if d.Host != nil {
+			return oneLine(d.Host.Name + " " + hostNews(e, *d.Host))
+		}
+	case barograph.EventEndpointDisabled, barograph.EventEndpointEnabled:
+		if d.Endpoint != nil {
+			return oneLine(endpointNews(e, *d.Endpoint))
+		}
+	case barograph.EventWatchdog:
+		return "Barograph is alive"
+	}
+	return oneLine(string(e.Type) + ": " + e.Subject)
+}
+
+func predictionNews(e barograph.Event, p barograph.Prediction) string {
+	metric, said := p.Series.Metric, p.Latest
+	trouble := beyond(metric, e.Data.Rule)
+	now := said.Value
+	if e.Data.Value != nil {
+		now = *e.Data.Value
+	}
+	value := "; now " + reading(metric, now)
+	switch e.Type { //nolint:exhaustive // the other types are not about predictions
+	case barograph.EventPredictionConfirmed:
+		if p.Lead <= 0 {
+			return trouble + " as predicted, but the warning came no earlier" + value
+		}
+		return trouble + " as predicted, warned " + human(p.Lead.Std()) + " ahead" + value
+	case barograph.EventPredictionAverted:
+		return trouble + " averted, " + p.CloseReason + value
+	case barograph.EventPredictionExpired:
+		return trouble + " did not come, false alarm: " + p.CloseReason + value
+	case barograph.EventPredictionWithdrawn:
+		return "prediction withdrawn, " + p.CloseReason
+	case barograph.EventPredictionUpdated:
+		trouble += " now"
+	}
+	return fmt.Sprintf("%s expected in %s (%s), %s sure%s", trouble,
+		human(max(0, said.ETA.Median.Sub(said.At))), etaRange(said.ETA, e.Time), percent(said.Probability), value)
+}
+
+func breachNews(e barograph.Event, b barograph.Breach) string {
+	metric := b.Series.Metric
+	trouble, now := beyond(metric, e.Data.Rule), b.Value
+	if e.Data.Value != nil {
+		now = *e.Data.Value
+	}
+	switch {
+	case e.Type == barograph.EventBreachEnded && b.EndReason != "":
+		return "breach closed, " + b.EndReason
+	case e.Type == barograph.EventBreachEnded:
+		return "no longer " + trouble + ", over after " + human(lasted(b)) + "; now " + reading(metric, now)
+	case b.PredictionID != "" && b.Lead > 0:
+		return trouble + " now, at " + reading(metric, now) + "; foreseen " + human(b.Lead.Std()) + " ahead"
+	}
+	return trouble + " now, at " + reading(metric, now)
+}
+
+func lasted(b barograph.Breach) time.Duration { return max(b.EndedAt.Sub(b.StartedAt), 0) }
+
+func hostNews(e barograph.Event, h barograph.HostRef) string {
+	switch {
+	case e.Type == barograph.EventHostReturned:
+		return "reports again"
+	case h.LastSeen.IsZero():
+		return "is silent"
+	}
+	return "is silent: last heard " + human(e.Time.Sub(h.LastSeen)) + " ago"
+}
+
+func endpointNews(e barograph.Event, ep barograph.EndpointRef) string {
+	name := fmt.Sprintf("the %s endpoint %s of subscription %s", ep.Kind, ep.ID, ep.SubscriptionID)
+	switch {
+	case e.Type == barograph.EventEndpointEnabled:
+		return "Events are sent to " + name + " again"
+	case ep.Reason == "":
+		return "Nothing more is sent to " + name
+	}
+	return "Nothing more is sent to " + name + ": " + ep.Reason
+}
