@@ -72,7 +72,8 @@ func (f failures) write(w http.ResponseWriter, r *http.Request, err error) {
 		p.Instance = requestBaseURI + id
 		f.logger.ErrorContext(r.Context(), "request failed", "request_id", id, "method", r.Method, "path", r.URL.Path, "error", err)
 	case e.Kind == barograph.KindUnavailable:
-		f.logger.WarnContext(r.Context(), "request refused", "method", r.Method, "path", r.URL.Path, "error", err)
+		// Whatever is down says so itself, once; this would repeat it for each request.
+		f.logger.DebugContext(r.Context(), "request refused", "method", r.Method, "path", r.URL.Path, "error", err)
 	}
 	if e.Kind == barograph.KindUnauthorized {
 		w.Header().Set(challengeHeader, `Bearer realm="barograph"`)

@@ -16,6 +16,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"hash/maphash"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -93,7 +94,7 @@ func New(cfg Config, opts Options) (*Ingest, error) {
 		return nil, err
 	}
 	return &Ingest{
-		cfg: cfg, opts: opts, seen: map[barograph.HostID]time.Time{},
+		cfg: cfg, opts: opts, cache: seriesCache{seed: maphash.MakeSeed()}, seen: map[barograph.HostID]time.Time{},
 		accepted: opts.Metrics.NewCounter("barograph_ingest_samples_total"),
 		rejected: opts.Metrics.NewCounter("barograph_ingest_samples_rejected_total"),
 		ignored:  opts.Metrics.NewCounter("barograph_ingest_text_fields_ignored_total"),

@@ -1,7 +1,10 @@
 package ingest
 
 import (
+	"hash/maphash"
+	"slices"
 	"sync"
+	"sync/atomic"
 
 	"github.com/barograph/barograph"
 )
@@ -11,8 +14,15 @@ type seriesSet struct {
 	measurement string
 	labels      barograph.Labels
 
-	mu     sync.RWMutex
-	fields map[string]barograph.Series
+	// fields is replaced, never changed: most sets have one or few, and are
+	// read far more often than they grow.
+	fields atomic.Pointer[[]field]
+	mu     sync.Mutex // of whoever replaces fields
+}
+
+type field struct {
+	name   string
+	series barograph.Series
 }
 
 // newSeriesSet checks a measurement followed by names and values of tags.
@@ -36,20 +46,19 @@ func newSeriesSet(id barograph.Identity, parts []string) (*seriesSet, error) {
 	if err := labels.Validate(); err != nil {
 		return nil, err
 	}
-	return &seriesSet{measurement: measurement, labels: labels, fields: map[string]barograph.Series{}}, nil
+	set := &seriesSet{measurement: measurement, labels: labels}
+	set.fields.Store(&[]field{})
+	return set, nil
 }
 
-const maxFields = 1000 // of one set; a sender with more is up to no good
+const maxFields = 100 // that are remembered of one set; others are made anew each time
 
 // field returns the series of the named field.
 func (s *seriesSet) field(name []byte) (barograph.Series, error) {
-	s.mu.RLock()
-	series, ok := s.fields[string(name)]
-	s.mu.RUnlock()
-	if ok {
-		return series, nil
+	if known := s.find(name); known != nil {
+		return known.series, nil
 	}
-	series = barograph.Series{Metric: s.measurement + "_" + string(name), Labels: s.labels}
+	series := barograph.Series{Metric: s.measurement + "_" + string(name), Labels: s.labels}
 	if string(name) == "value" {
 		series.Metric = s.measurement
 	}
@@ -57,12 +66,27 @@ func (s *seriesSet) field(name []byte) (barograph.Series, error) {
 		return series, barograph.Errorf(barograph.KindInvalid, "field %q makes the metric name %q, which is not %s of at most %d bytes",
 			clip(string(name)), clip(series.Metric), barograph.MetricNameRule, barograph.MaxNameBytes)
 	}
-	s.mu.Lock()
-	if len(s.fields) < maxFields {
-		s.fields[string(name)] = series
-	}
-	s.mu.Unlock()
+	s.keep(field{string(name), series})
 	return series, nil
+}
+
+func (s *seriesSet) find(name []byte) *field {
+	fields := *s.fields.Load()
+	for i := range fields {
+		if fields[i].name == string(name) {
+			return &fields[i]
+		}
+	}
+	return nil
+}
+
+func (s *seriesSet) keep(f field) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if fields := *s.fields.Load(); len(fields) < maxFields && s.find([]byte(f.name)) == nil {
+		fields = append(slices.Clip(fields), f)
+		s.fields.Store(&fields)
+	}
 }
 
 const (
@@ -72,7 +96,10 @@ const (
 
 // seriesCache remembers series sets by the raw beginning of their lines. A
 // shard that is full is emptied: what is in use comes back with its next line.
-type seriesCache struct{ shards [cacheShards]cacheShard }
+type seriesCache struct {
+	seed   maphash.Seed
+	shards [cacheShards]cacheShard
+}
 
 type cacheShard struct {
 	mu   sync.RWMutex
@@ -80,12 +107,7 @@ type cacheShard struct {
 }
 
 func (c *seriesCache) shard(key []byte) *cacheShard {
-	// FNV-1a over the key's end, where neighbours differ most.
-	h := uint32(2166136261)
-	for _, b := range key[max(0, len(key)-32):] {
-		h = (h ^ uint32(b)) * 16777619
-	}
-	return &c.shards[h%cacheShards]
+	return &c.shards[maphash.Bytes(c.seed, key)%cacheShards]
 }
 
 func (c *seriesCache) get(key []byte) *seriesSet {

@@ -2,7 +2,9 @@ package promtsdb
 
 import (
 	"context"
+	"errors"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/prometheus/prometheus/storage"
@@ -40,7 +42,9 @@ func quiet(log *slog.Logger) *slog.Logger {
 	return slog.New(warnings{log.With("component", "tsdb").Handler()})
 }
 
-// warnings drops records below level warn.
+// warnings drops records below level warn, and those that ask nobody to act:
+// that the last process was killed, and that stopping broke off a compaction,
+// which starts anew at the next start.
 type warnings struct{ handler slog.Handler }
 
 var _ slog.Handler = warnings{}
@@ -51,7 +55,18 @@ func (w warnings) Enabled(ctx context.Context, level slog.Level) bool {
 }
 
 // Handle writes a record.
-func (w warnings) Handle(ctx context.Context, r slog.Record) error { return w.handler.Handle(ctx, r) }
+func (w warnings) Handle(ctx context.Context, r slog.Record) error {
+	routine := strings.HasPrefix(r.Message, "A lockfile from a previous execution")
+	r.Attrs(func(a slog.Attr) bool {
+		err, ok := a.Value.Any().(error)
+		routine = routine || ok && errors.Is(err, context.Canceled)
+		return !routine
+	})
+	if routine {
+		return nil
+	}
+	return w.handler.Handle(ctx, r)
+}
 
 // WithAttrs returns a handler that adds the attributes.
 func (w warnings) WithAttrs(attrs []slog.Attr) slog.Handler {

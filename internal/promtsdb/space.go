@@ -3,6 +3,7 @@ package promtsdb
 import (
 	"context"
 	"fmt"
+	"log/slog"
 	"sync"
 	"time"
 
@@ -25,6 +26,8 @@ type spaceGuard struct {
 	mu   sync.Mutex
 	read time.Time // on the machine's clock: the age of a fact about the machine
 	free Size
+	low  bool // as it was last logged
+	log  *slog.Logger
 }
 
 // check returns an *Error of KindUnavailable if there is too little space.
@@ -45,6 +48,19 @@ func (g *spaceGuard) check(ctx context.Context) error {
 	return e
 }
 
+// report logs when the space gets low and when it is enough again. The caller
+// holds mu.
+func (g *spaceGuard) report(ctx context.Context) {
+	if low := g.free < g.min; low != g.low {
+		g.low = low
+		if low {
+			g.log.ErrorContext(ctx, "disk nearly full: samples are refused until there is more space", "dir", g.dir, "free", g.free, "min_free_space", g.min)
+		} else {
+			g.log.InfoContext(ctx, "disk has space again: samples are accepted", "dir", g.dir, "free", g.free)
+		}
+	}
+}
+
 // current returns the free bytes, read at most spaceAge ago.
 func (g *spaceGuard) current(ctx context.Context) (Size, error) {
 	g.mu.Lock()
@@ -57,5 +73,6 @@ func (g *spaceGuard) current(ctx context.Context) (Size, error) {
 		return 0, err
 	}
 	g.free, g.read = Size(min(usage.Free, 1<<62)), time.Now()
+	g.report(ctx)
 	return g.free, nil
 }

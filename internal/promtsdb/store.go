@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"github.com/VictoriaMetrics/metrics"
 	"github.com/prometheus/prometheus/model/labels"
@@ -73,7 +74,7 @@ func Open(cfg Config, deps Deps) (*Store, error) {
 		cfg: cfg, dir: deps.Dir, log: deps.Logger, clock: deps.Clock,
 		meters: newMeters(deps.Metrics),
 		cache:  newCache(),
-		space:  &spaceGuard{dir: deps.Dir, min: cfg.MinFreeSpace},
+		space:  &spaceGuard{dir: deps.Dir, min: cfg.MinFreeSpace, log: deps.Logger},
 		wbl:    &wblWatch{},
 	}
 	if err := makeDir(deps.Dir); err != nil {
@@ -202,7 +203,9 @@ func (f *failure) asError() error {
 	return &barograph.Error{
 		Kind:    barograph.KindUnavailable,
 		Message: "the series store has failed and accepts no samples until the server is restarted; its log says why",
-		Err:     f.err,
+		// Whoever restarts it needs about this long; senders keep their samples.
+		RetryAfter: time.Minute,
+		Err:        f.err,
 	}
 }
 

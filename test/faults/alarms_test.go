@@ -1,7 +1,8 @@
-package faults
+package faults_test
 
 import (
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"testing"
@@ -103,9 +104,7 @@ func compareEvents(t *testing.T, srv *harness.Server, receiver *harness.Receiver
 func all[T any](t *testing.T, srv *harness.Server, path string, query url.Values) []T {
 	t.Helper()
 	q := url.Values{"limit": {"1000"}}
-	for k, v := range query {
-		q[k] = v
-	}
+	maps.Copy(q, query)
 	var items []T
 	for {
 		var page struct {

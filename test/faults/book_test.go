@@ -1,4 +1,4 @@
-package faults
+package faults_test
 
 import (
 	"encoding/json"
@@ -19,6 +19,7 @@ type series struct{ Metric, Host, Writer, N string }
 // sample is one number at one time.
 type sample struct {
 	series
+
 	at    int64 // Unix milliseconds
 	value float64
 }

@@ -1,9 +1,9 @@
-// Package faults does to the built server what life does to servers: kills it,
+// Package faults_test does to the built server what life does to servers: kills it,
 // fills its disk, sends it clocks gone wrong. Each test keeps a book of what the
 // server acknowledged and reads all of it back in the end.
 //
 // BAROGRAPH_TEST_FAULTS=long makes the tests take minutes instead of seconds.
-package faults
+package faults_test
 
 import (
 	"fmt"

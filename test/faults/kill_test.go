@@ -1,7 +1,8 @@
-package faults
+package faults_test
 
 import (
 	"math/rand/v2"
+	"net"
 	"slices"
 	"strings"
 	"testing"
@@ -54,6 +55,12 @@ func TestTerm(t *testing.T) {
 	fleet := newFleet(t, 5*time.Millisecond)
 	fleet.start(t, &process.Server)
 	for range quick(2, 10) {
+		// A client that connected and says nothing, as browsers do in advance.
+		silent, err := net.Dial("tcp", strings.TrimPrefix(process.URL, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer silent.Close()
 		time.Sleep(500 * time.Millisecond)
 		code, took := process.Terminate(t, 10*time.Second)
 		if code != 0 {

@@ -1,4 +1,4 @@
-package faults
+package faults_test
 
 import (
 	"bytes"
@@ -24,9 +24,9 @@ func TestSecondServer(t *testing.T) {
 		t.Fatal(err)
 	}
 	for engine, extra := range map[string]string{
-		"embedded": "",
+		"embedded": "agent: {enabled: false}\n", // whose own lock would answer in place of the store's
 		// Nothing listens there: a server starts while InfluxDB is away.
-		"influxdb": fmt.Sprintf("store: {engine: influxdb, influxdb: {url: 'http://127.0.0.1:1', org: o, bucket: b, token_file: %q}}\n", token),
+		"influxdb": "agent: {enabled: false}\n" + fmt.Sprintf("store: {engine: influxdb, influxdb: {url: 'http://127.0.0.1:1', org: o, bucket: b, token_file: %q}}\n", token),
 	} {
 		t.Run(engine, func(t *testing.T) {
 			t.Parallel()

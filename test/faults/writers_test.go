@@ -1,4 +1,4 @@
-package faults
+package faults_test
 
 import (
 	"context"
@@ -80,7 +80,9 @@ type writer struct {
 	count int
 }
 
+// write runs one writer until the fleet is stopped.
 func (f *fleet) write(t *testing.T, w *writer) {
+	t.Helper()
 	for {
 		select {
 		case <-f.stop:
@@ -175,7 +177,7 @@ func (f *fleet) send(ctx context.Context, key barograph.Secret, path, body strin
 			return ctx.Err()
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("POST %s: not acknowledged for a minute: status %d %s, %v", path, status, answer, err)
+			return fmt.Errorf("POST %s: not acknowledged for a minute: status %d %s: %w", path, status, answer, err)
 		}
 		f.retries.Add(1)
 		time.Sleep(10 * time.Millisecond)

@@ -33,7 +33,7 @@ func BuildRelease(dir string) (server, agent string, err error) {
 func build(dir string, env []string, flags ...string) (server, agent string, err error) {
 	_, file, _, _ := runtime.Caller(0)
 	args := append([]string{"build", "-o", dir + string(filepath.Separator)}, flags...)
-	cmd := exec.CommandContext(context.Background(), "go", append(args, "./cmd/...")...) //nolint:gosec // flags of ours
+	cmd := exec.CommandContext(context.Background(), "go", append(args, "./cmd/...")...)
 	cmd.Dir = filepath.Join(filepath.Dir(file), "..", "..")
 	cmd.Env = append(os.Environ(), env...)
 	if out, err := cmd.CombinedOutput(); err != nil {
@@ -130,7 +130,7 @@ func (in *Installation) Command(tb testing.TB) (*exec.Cmd, error) {
 		args = append(args, "--config", file)
 	}
 	// Not bound to the test's context: a test ends the process itself.
-	return exec.CommandContext(context.WithoutCancel(tb.Context()), in.Program, args...), nil //nolint:gosec // built by the test
+	return exec.CommandContext(context.WithoutCancel(tb.Context()), in.Program, args...), nil
 }
 
 // greeting reads the address, and the token on the first start.
