@@ -21,6 +21,7 @@ var version = "dev"
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // whoever does not want to wait for the end interrupts again
 	code := run(ctx, os.Args[1:], streams{os.Stdout, os.Stderr})
 	stop()
 	os.Exit(code)
@@ -53,7 +54,7 @@ var errUsage = errors.New("usage")
 
 // run runs one command and returns the exit code: 0 done, 1 failed, 2 wrong input.
 func run(ctx context.Context, args []string, std streams) int {
-	if len(args) == 0 || slices.Contains([]string{"help", "-h", "-help", "--help"}, args[0]) {
+	if len(args) == 0 || isHelp(args[0]) {
 		usage(std.out)
 		return 0
 	}
@@ -66,6 +67,8 @@ func run(ctx context.Context, args []string, std streams) int {
 	usage(std.err)
 	return 2
 }
+
+func isHelp(arg string) bool { return slices.Contains([]string{"help", "-h", "-help", "--help"}, arg) }
 
 func usage(w io.Writer) {
 	fmt.Fprint(w, "Barograph warns before something breaks.\n\nusage: barograph COMMAND [flags]\n\n")
@@ -87,6 +90,15 @@ func exitCode(err error, w io.Writer) int {
 		return 2
 	}
 	return 1
+}
+
+// unlessEnded returns nil in place of an error that says no more than that ctx
+// ended: a program that is told to end does what it was told.
+func unlessEnded(ctx context.Context, err error) error {
+	if ctx.Err() != nil && (errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded)) {
+		return nil
+	}
+	return err
 }
 
 // explain prints an error, each problem of an input on a line of its own.

@@ -22,11 +22,16 @@ type settings struct {
 }
 
 func (s *settings) register(flags *flag.FlagSet) {
-	flags.StringVar(&s.file, "config", "", "configuration `FILE` (YAML); without one all is as barograph config print shows")
+	s.registerFile(flags)
 	flags.StringVar(&s.dir, "data", defaultDir, "data `DIRECTORY`")
 }
 
-// load returns the configuration of the file, checked.
+func (s *settings) registerFile(flags *flag.FlagSet) {
+	flags.StringVar(&s.file, "config", "", "configuration `FILE` (YAML); without one all is as barograph config print shows")
+}
+
+// load returns the configuration of the file. Its error lists what can't be
+// read and what makes no sense, all at once.
 func (s *settings) load() (app.Config, error) {
 	cfg := app.DefaultConfig()
 	var data []byte
@@ -36,10 +41,35 @@ func (s *settings) load() (app.Config, error) {
 			return cfg, barograph.Errorf(barograph.KindInvalid, "read configuration: %s", err)
 		}
 	}
-	if err := config.Decode(data, &cfg, os.LookupEnv); err != nil {
-		return cfg, in(s.file, err)
+	unread := config.Decode(data, &cfg, os.LookupEnv)
+	if unread != nil && len(fieldsOf(unread)) == 0 {
+		return cfg, in(s.file, unread)
 	}
-	return cfg, in(s.file, cfg.Validate())
+	return cfg, in(s.file, both(unread, cfg.Validate()))
+}
+
+// both joins what is wrong with the text of a configuration and with its
+// values. What can't be read has no value to speak of.
+func both(unread, invalid error) error {
+	var p barograph.Problems
+	p.Merge("", unread)
+	known := map[string]bool{}
+	for _, f := range fieldsOf(unread) {
+		known[f.Field] = true
+	}
+	for _, f := range fieldsOf(invalid) {
+		if !known[f.Field] {
+			p.Addf(f.Field, "%s", f.Message)
+		}
+	}
+	return p.Err("configuration")
+}
+
+func fieldsOf(err error) []barograph.FieldError {
+	if e, ok := errors.AsType[*barograph.Error](err); ok {
+		return e.Fields
+	}
+	return nil
 }
 
 // in says which file an error is about.
@@ -71,7 +101,7 @@ func serve(ctx context.Context, args []string, std streams) error {
 	}
 	a, err := app.New(ctx, app.Options{Config: cfg, Dir: s.dir, Log: log})
 	if err != nil {
-		return err
+		return unlessEnded(ctx, err)
 	}
 	fmt.Fprintf(std.out, "Barograph %s listens at %s, data in %s\n", version, a.URL(), s.dir)
 	if key := a.AdminToken(); key != "" {

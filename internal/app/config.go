@@ -2,6 +2,7 @@ package app
 
 import (
 	"net"
+	"strconv"
 
 	"github.com/barograph/barograph"
 	"github.com/barograph/barograph/alerting"
@@ -20,7 +21,7 @@ import (
 type Config struct {
 	Listen      string                  `yaml:"listen"` // host:port
 	TLS         TLSConfig               `yaml:"tls"`
-	TargetsFile string                  `yaml:"targets_file"` // targets as of `barograph ping`, added at start
+	TargetsFile string                  `yaml:"targets_file"` // as of `barograph ping`; targets that are not there yet are added at start
 	Log         telemetry.LogConfig     `yaml:"log"`
 	Store       StoreConfig             `yaml:"store"`
 	Database    configdb.Config         `yaml:"database"`
@@ -89,8 +90,8 @@ func DefaultConfig() Config {
 // Validate returns an error that names every bad field by its path.
 func (c Config) Validate() error {
 	var p barograph.Problems
-	if _, _, err := net.SplitHostPort(c.Listen); err != nil {
-		p.Addf("listen", "%q is not host:port, as 127.0.0.1:10130", c.Listen)
+	if _, port, err := net.SplitHostPort(c.Listen); err != nil || !validPort(port) {
+		p.Addf("listen", "%q is not host:port, as 127.0.0.1:10130; port 0 means any that is free", c.Listen)
 	}
 	if (c.TLS.CertFile == "") != (c.TLS.KeyFile == "") {
 		p.Addf("tls", "cert_file and key_file belong together: give both or none")
@@ -116,4 +117,9 @@ func (c Config) Validate() error {
 	p.Merge("alerting", c.Alerting.Validate())
 	p.Merge("delivery", c.Delivery.Validate())
 	return p.Err("configuration")
+}
+
+func validPort(s string) bool {
+	_, err := strconv.ParseUint(s, 10, 16)
+	return err == nil
 }

@@ -35,19 +35,31 @@ func defaultTargets() []barograph.Target {
 	}}
 }
 
-// defaultRules are the limits that nearly everybody has.
+// defaultRules are limits that nearly everybody has, and that an ordinary
+// machine breaks only when somebody should look: what comes and goes within
+// minutes, as load does, must last, and what differs between places, as the
+// round-trip time, leaves room for the farther ones.
 func defaultRules() []barograph.Rule {
 	return []barograph.Rule{
-		ratio(warning("Disk space", "disk_used_ratio", barograph.Above, .9, 0, 3*barograph.Day)),
-		ratio(warning("Disk inodes", "disk_inodes_used_ratio", barograph.Above, .9, 0, 3*barograph.Day)),
-		ratio(warning("Memory", "memory_used_ratio", barograph.Above, .95, 5*time.Minute, 6*time.Hour)),
-		warning("Load per CPU", "load_per_cpu_ratio", barograph.Above, 2, 10*time.Minute, 6*time.Hour),
-		warning("Pending updates", "os_updates", barograph.Above, 50, 0, barograph.Week),
+		ratio(warning("Disk space", "disk_used_ratio", barograph.Above, .9, 5*time.Minute, 3*barograph.Day)),
+		ratio(warning("Disk inodes", "disk_inodes_used_ratio", barograph.Above, .9, 5*time.Minute, 3*barograph.Day)),
+		ratio(warning("Memory", "memory_used_ratio", barograph.Above, .95, 10*time.Minute, 6*time.Hour)),
+		warning("Load per CPU", "load_per_cpu_ratio", barograph.Above, 3, 15*time.Minute, 6*time.Hour),
+
+		// Whoever applies updates every night has dozens in the evening after a release.
+		info(warning("Pending updates", "os_updates", barograph.Above, 50, barograph.Day, barograph.Week)),
 		warning("Security updates pending for three days", "os_updates_security", barograph.Above, 0, 3*barograph.Day, 0),
+		// A machine that never asks what is new has no pending updates, and seems well.
+		info(warning("Update index out of date", "os_updates_index_age_seconds", barograph.Above, barograph.Week.Seconds(), 6*time.Hour, 0)),
+
 		critical(warning("Target unreachable", "probe_success", barograph.Below, 1, 2*time.Minute, 0)),
-		warning("Round-trip time", "probe_rtt_seconds", barograph.Above, .2, 5*time.Minute, barograph.Day),
-		ratio(warning("Packet loss", "probe_loss_ratio", barograph.Above, .2, 5*time.Minute, barograph.Day)),
-		warning("Certificate expires", "probe_certificate_expires_in_seconds", barograph.Below, (14 * barograph.Day).Seconds(), 0, barograph.Week),
+		// Only pings: the other probes measure the work of a service besides the way,
+		// and lose everything or nothing.
+		pings(warning("Round-trip time", "probe_rtt_seconds", barograph.Above, .4, 10*time.Minute, barograph.Day)),
+		ratio(pings(warning("Packet loss", "probe_loss_ratio", barograph.Above, .2, 5*time.Minute, barograph.Day))),
+		// Renewal comes 30 days ahead for certificates of 90 days, 15 for those of
+		// 45: whoever has less than 12 left has missed it.
+		warning("Certificate expires", "probe_certificate_expires_in_seconds", barograph.Below, barograph.Week.Seconds(), 5*time.Minute, 5*barograph.Day),
 	}
 }
 
@@ -59,6 +71,11 @@ func warning(name, metric string, op barograph.Operator, limit float64, hold, ho
 	}
 }
 
+func info(r barograph.Rule) barograph.Rule {
+	r.Severity = barograph.SeverityInfo
+	return r
+}
+
 func critical(r barograph.Rule) barograph.Rule {
 	r.Severity = barograph.SeverityCritical
 	return r
@@ -68,5 +85,11 @@ func critical(r barograph.Rule) barograph.Rule {
 func ratio(r barograph.Rule) barograph.Rule {
 	least, most := 0.0, 1.0
 	r.Bounds = &barograph.Bounds{Min: &least, Max: &most}
+	return r
+}
+
+// pings has a rule judge targets of kind icmp alone.
+func pings(r barograph.Rule) barograph.Rule {
+	r.Series.Matchers = barograph.Matchers{{Name: "kind", Type: barograph.MatchEqual, Value: string(barograph.ProbeICMP)}}
 	return r
 }

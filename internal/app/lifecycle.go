@@ -89,24 +89,33 @@ func orUnexpected(err error) error {
 func (l *lifecycle) stop(r *running) error {
 	l.log.Debug("stopping", "component", r.name)
 	r.cancel()
-	timeout := time.NewTimer(stopTimeout)
+	err := within(stopTimeout, r.done)
+	if err == nil || errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return fmt.Errorf("stop %s: %w", r.name, err)
+}
+
+// within returns what comes from done, or an error if nothing does in time.
+func within(limit time.Duration, done <-chan error) error {
+	timeout := time.NewTimer(limit)
 	defer timeout.Stop()
 	select {
-	case err := <-r.done:
-		if err != nil && !errors.Is(err, context.Canceled) {
-			return fmt.Errorf("stop %s: %w", r.name, err)
-		}
-		return nil
+	case err := <-done:
+		return err
 	case <-timeout.C:
-		return fmt.Errorf("stop %s: still busy after %s", r.name, stopTimeout)
+		return fmt.Errorf("still busy after %s", limit)
 	}
 }
 
-// close closes all resources, the last opened first. Calling it again does nothing.
+// close closes all resources, the last opened first, each within stopTimeout.
+// Calling it again does nothing.
 func (l *lifecycle) close() error {
 	var failed error
 	for _, c := range slices.Backward(l.closers) {
-		if err := c.close(); err != nil {
+		done := make(chan error, 1)
+		go func() { done <- c.close() }()
+		if err := within(stopTimeout, done); err != nil {
 			failed = errors.Join(failed, fmt.Errorf("close %s: %w", c.name, err))
 		}
 	}

@@ -5,55 +5,63 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"path/filepath"
-	"strings"
+	"time"
 
 	"github.com/barograph/barograph"
-	"github.com/barograph/barograph/agent"
 	"github.com/barograph/barograph/internal/configdb"
 	"github.com/barograph/barograph/probes"
 )
 
-// seed fills a new database: checks, targets and rules that suit most, and,
-// last of all, the admin token, whose presence says that this was done. Then it
-// adds the targets of the targets file that are not there yet.
-func (a *App) seed(ctx context.Context, db *configdb.DB, bare bool) error {
-	tokens, err := db.Tokens(ctx, barograph.Page{Limit: 1})
+// seed fills a new database with checks, targets and rules that suit most, and
+// adds the targets of the targets file that are not there yet. A database is
+// new until it has a token, which is made last: a start that was cut short is
+// repeated by the next.
+func (a *App) seed(ctx context.Context, db *configdb.DB) (firstStart bool, err error) {
+	known, err := hasTokens(ctx, db)
 	if err != nil {
-		return fmt.Errorf("read tokens: %w", err)
+		return false, err
 	}
-	if len(tokens) == 0 {
-		if err := a.firstStart(ctx, db, bare); err != nil {
-			return fmt.Errorf("fill the new database: %w", err)
+	if !known {
+		if err := a.addDefaults(ctx, db); err != nil {
+			return false, fmt.Errorf("fill the new database: %w", err)
 		}
 	}
 	if a.cfg.TargetsFile != "" {
-		return a.addTargetsOfFile(ctx, db)
+		return !known, a.addTargetsOfFile(ctx, db)
 	}
-	return nil
+	return !known, nil
 }
 
-func (a *App) firstStart(ctx context.Context, db *configdb.DB, bare bool) error {
+func hasTokens(ctx context.Context, db *configdb.DB) (bool, error) {
+	tokens, err := db.Tokens(ctx, barograph.Page{Limit: 1})
+	if err != nil {
+		return false, fmt.Errorf("read tokens: %w", err)
+	}
+	return len(tokens) > 0, nil
+}
+
+func (a *App) addDefaults(ctx context.Context, db *configdb.DB) error {
 	now := a.clock.Now()
 	for _, c := range defaultChecks() {
 		c.ID = barograph.CheckID(barograph.NewID("chk", now))
 		if err := unlessTaken(db.CreateCheck(ctx, c)); err != nil {
-			return err
+			return fmt.Errorf("add check %s: %w", c.Name, err)
 		}
 	}
 	for _, r := range defaultRules() {
 		r.ID = barograph.RuleID(barograph.NewID("rul", now))
 		if err := unlessTaken(db.CreateRule(ctx, r)); err != nil {
-			return err
+			return fmt.Errorf("add rule %s: %w", r.Name, err)
 		}
 	}
-	if !bare {
-		if err := a.addTargets(ctx, db, defaultTargets()); err != nil {
-			return err
-		}
+	if a.bare {
+		return nil
 	}
-	key, err := CreateToken(ctx, db, a.clock, "admin", barograph.RoleAdmin)
-	a.adminToken = key
+	return a.addTargets(ctx, db, defaultTargets())
+}
+
+func (a *App) createAdminToken(ctx context.Context, db *configdb.DB) (err error) {
+	a.adminToken, err = CreateToken(ctx, db, a.clock, "admin", barograph.RoleAdmin)
 	return err
 }
 
@@ -84,17 +92,27 @@ func CreateToken(ctx context.Context, tokens Tokens, clock barograph.Clock, name
 	if err := t.Validate(); err != nil {
 		return "", err
 	}
-	return key, tokens.CreateToken(ctx, t, hash)
+	if err := tokens.CreateToken(ctx, t, hash); err != nil {
+		return "", fmt.Errorf("create token %s: %w", name, err)
+	}
+	return key, nil
 }
 
-// CreateTokenIn makes a token straight in the database of a data directory,
-// whether a server runs on it or not.
+// CreateTokenIn makes a token straight in the database of a data directory on
+// which a server was started before, whether it still runs or not.
 func CreateTokenIn(ctx context.Context, cfg Config, dir, name string, role barograph.Role) (key barograph.Secret, err error) {
 	db, err := configdb.Open(ctx, cfg.Database, configdb.Deps{Dir: dir})
 	if err != nil {
 		return "", err
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
+	switch known, err := hasTokens(ctx, db); {
+	case err != nil:
+		return "", err
+	case !known: // a token would keep the first start from filling the database
+		return "", barograph.Errorf(barograph.KindInvalid,
+			"no server was started on data directory %s yet: start one, it prints the first token", dir)
+	}
 	return CreateToken(ctx, db, barograph.WallClock{}, name, role)
 }
 
@@ -117,69 +135,20 @@ func (a *App) addTargetsOfFile(ctx context.Context, db *configdb.DB) error {
 	if err != nil {
 		return err
 	}
-	targets := defaultTargets()[:0]
+	targets := make([]barograph.Target, 0, len(file.Targets))
 	for _, address := range file.Targets {
-		t := defaultTargets()[0]
-		t.Name, t.Address, t.Count = address, address, file.Probes
-		targets = append(targets, t)
+		targets = append(targets, a.targetOf(file, address))
 	}
 	return a.addTargets(ctx, db, targets)
 }
 
-// setUpAgent adds the agent of this machine. It takes the same way as any
-// other: a host with a key, its checks by HTTP, its samples by HTTP.
-func (a *App) setUpAgent(ctx context.Context, db *configdb.DB) error {
-	dir := filepath.Join(a.dir, "agent")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("make the agent's directory: %w", err)
+// targetOf returns a target that is pinged as `barograph ping` does: a round,
+// which takes this long at most, then the file's pause.
+func (a *App) targetOf(file probes.TargetsFile, address string) barograph.Target {
+	const timeout = time.Second
+	round := timeout + time.Duration(file.Probes)*a.cfg.Probes.PacketInterval.Std()
+	return barograph.Target{
+		Name: address, Kind: barograph.ProbeICMP, Address: address, Enabled: true, Count: file.Probes,
+		Interval: barograph.Duration(min(round+file.Interval, barograph.MaxProbeInterval)), Timeout: barograph.Duration(timeout),
 	}
-	key, err := a.agentKey(ctx, db, filepath.Join(dir, "key"))
-	if err != nil {
-		return fmt.Errorf("enrol the built-in agent: %w", err)
-	}
-	cfg := agent.DefaultConfig()
-	cfg.Server, cfg.Key, cfg.Dir, cfg.AllowCommands = a.URL(), key, dir, a.cfg.Agent.AllowCommands
-	cfg.InsecureHTTP = true // it never leaves this process
-	client, err := agent.NewHTTPClient(cfg)
-	if err != nil {
-		return err
-	}
-	self, err := agent.New(cfg, a.log.With("component", "agent"), client)
-	if err != nil {
-		return err
-	}
-	a.life.add("agent", self.Run)
-	return nil
-}
-
-// agentKey returns the key of this machine's host, which it makes when there is
-// none that fits.
-func (a *App) agentKey(ctx context.Context, db *configdb.DB, file string) (barograph.Secret, error) {
-	if text, err := os.ReadFile(file); err == nil { //nolint:gosec // in our own data directory
-		key := barograph.Secret(strings.TrimSpace(string(text)))
-		if hash, err := barograph.HashKey(key); err == nil {
-			if _, err := db.HostByKey(ctx, hash); err == nil {
-				return key, nil
-			}
-		}
-	} else if !errors.Is(err, os.ErrNotExist) {
-		return "", err
-	}
-	key := barograph.NewKey(barograph.RoleAgent)
-	hash, err := barograph.HashKey(key)
-	if err != nil {
-		return "", err
-	}
-	if err := os.WriteFile(file, []byte(key.Reveal()+"\n"), 0o600); err != nil {
-		return "", err
-	}
-	name, err := os.Hostname()
-	if err != nil || name == "" {
-		name = "localhost"
-	}
-	if known, err := db.HostByName(ctx, name); err == nil {
-		return key, db.SetHostKey(ctx, known.ID, hash)
-	}
-	now := a.clock.Now()
-	return key, db.CreateHost(ctx, barograph.Host{ID: barograph.HostID(barograph.NewID("hst", now)), Name: name, CreatedAt: now}, hash)
 }

@@ -26,8 +26,8 @@ var (
 	_ seriesStore = (*influx.Store)(nil)
 )
 
-// openStore opens the series store that the configuration names, and the
-// PromQL handler where the store has one.
+// openStore opens the series store that the configuration names, and returns
+// with it the PromQL handler where the store has one.
 func (a *App) openStore() (store seriesStore, promQL http.Handler, err error) {
 	switch engine := a.cfg.Store.Engine; engine {
 	case EngineEmbedded:
@@ -37,36 +37,44 @@ func (a *App) openStore() (store seriesStore, promQL http.Handler, err error) {
 		if err != nil {
 			return nil, nil, err
 		}
-		return s, s.Handler(), nil
+		store, promQL = s, s.Handler()
 	case EngineInfluxDB:
-		s, err := influx.New(a.cfg.Store.InfluxDB, influx.Deps{Metrics: a.metrics})
-		if err != nil {
+		if store, err = influx.New(a.cfg.Store.InfluxDB, influx.Deps{Metrics: a.metrics}); err != nil {
 			return nil, nil, err
 		}
-		return s, nil, nil
 	default:
 		return nil, nil, fmt.Errorf("open series store: unknown engine %q", engine)
 	}
+	a.life.onClose("series store", store.Close)
+	return store, promQL, nil
 }
 
 // judgedWriter lets the engine see every sample that was stored. It is the one
 // way into the store, so that a limit crossed is noticed as it is written.
 type judgedWriter struct {
-	store  barograph.SampleWriter
-	engine *alerting.Engine
+	store barograph.SampleWriter
+	judge judge
 }
 
-var _ barograph.SampleWriter = judgedWriter{}
+// judge is told of samples that were stored.
+type judge interface {
+	Observe(samples []barograph.Sample)
+}
+
+var (
+	_ barograph.SampleWriter = judgedWriter{}
+	_ judge                  = (*alerting.Engine)(nil)
+)
 
 // Write stores the samples, then has those judged that were stored.
 func (w judgedWriter) Write(ctx context.Context, samples []barograph.Sample) error {
 	err := w.store.Write(ctx, samples)
 	if err == nil {
-		w.engine.Observe(samples)
+		w.judge.Observe(samples)
 		return nil
 	}
 	if partial, ok := errors.AsType[*barograph.PartialError](err); ok {
-		w.engine.Observe(without(samples, partial.Rejected))
+		w.judge.Observe(without(samples, partial.Rejected))
 	}
 	return err
 }

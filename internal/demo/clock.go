@@ -41,12 +41,15 @@ func (c *Clock) Now() time.Time {
 	return c.begin.Add(time.Duration(float64(time.Since(c.started)) * c.speed))
 }
 
+// Wall returns how long a time of the clock takes by the wall's.
+func (c *Clock) Wall(d time.Duration) time.Duration { return time.Duration(float64(d) / c.speed) }
+
 // fastestTick keeps short intervals from spinning.
 const fastestTick = 20 * time.Millisecond
 
 // Ticker returns a channel that receives the clock's time about every d of it.
 func (c *Clock) Ticker(d time.Duration) (ticks <-chan time.Time, stop func()) {
-	wall := time.NewTicker(max(fastestTick, time.Duration(float64(d)/c.speed)))
+	wall := time.NewTicker(max(fastestTick, c.Wall(d)))
 	out, done := make(chan time.Time, 1), make(chan struct{})
 	go func() {
 		for {

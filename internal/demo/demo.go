@@ -2,12 +2,18 @@
 // what Barograph does in weeks. Only the samples are made up: they are sent
 // over HTTP with real keys, by a clock that runs an hour a second, and what
 // comes back are real events, received as real signed webhooks.
+//
+//	clock := demo.NewClock(time.Now(), demo.Speed)   // the server's clock
+//	receiver, err := demo.NewReceiver(ctx, os.Stdout)
+//	d := demo.New(demo.Options{Server: url, Token: token, Clock: clock, Receiver: receiver, …})
+//	err = d.Run(ctx)                                  // while the server and receiver.Run run
+//
+// The samples are the same each time, but for the moment of the day at which
+// the story begins.
 package demo
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net/http"
@@ -53,15 +59,27 @@ func New(opts Options) *Demo {
 }
 
 // Run enrols the fleet, sends its history, starts the clock and lets the fleet
-// live until ctx ends.
+// live until ctx ends. Then it sums up what was received and how good the
+// predictions were; the server must still run for that.
 func (d *Demo) Run(ctx context.Context) error {
-	if err := d.run(ctx); ctx.Err() == nil {
+	if err := d.begins(ctx); err != nil {
+		return unlessEnded(ctx, err)
+	}
+	if err := unlessEnded(ctx, d.live(ctx)); err != nil {
 		return err
 	}
-	return nil
+	return d.sumUp(context.WithoutCancel(ctx))
 }
 
-func (d *Demo) run(ctx context.Context) error {
+// unlessEnded returns nil in place of an error that the end of ctx brought about.
+func unlessEnded(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return nil //nolint:nilerr // it did what it was told
+	}
+	return err
+}
+
+func (d *Demo) begins(ctx context.Context) error {
 	if err := d.enrol(ctx); err != nil {
 		return err
 	}
@@ -73,9 +91,10 @@ func (d *Demo) run(ctx context.Context) error {
 	if err := d.subscribe(ctx); err != nil {
 		return err
 	}
-	fmt.Fprintf(d.Out, "%d samples stored. The clock starts: an hour a second. Events arrive at %s:\n\n", n, d.Receiver.URL())
+	fmt.Fprintf(d.Out, "%d samples stored. The clock starts: an hour takes %s. Events arrive at %s:\n\n",
+		n, d.Clock.Wall(time.Hour).Round(time.Millisecond), d.Receiver.URL())
 	d.Clock.Start()
-	return d.live(ctx)
+	return nil
 }
 
 func (d *Demo) enrol(ctx context.Context) error {
@@ -102,7 +121,7 @@ func (d *Demo) sendHistory(ctx context.Context) (int, error) {
 		if pending == 0 {
 			return nil
 		}
-		err := d.post(ctx, "/api/v2/write?precision=ms", "text/plain", d.Token, lines)
+		err := d.do(ctx, http.MethodPost, "/api/v2/write?precision=ms", "text/plain", d.Token, lines, nil)
 		total, pending, lines = total+pending, 0, lines[:0]
 		return err
 	}
@@ -146,9 +165,23 @@ func (d *Demo) live(ctx context.Context) error {
 	for i := range d.fleet {
 		g.Go(func() error { return d.liveHost(ctx, &d.fleet[i]) })
 	}
+	g.Go(func() error { return d.epilogue(ctx) })
 	return g.Wait()
 }
 
+// epilogue tells when the story is over.
+func (d *Demo) epilogue(ctx context.Context) error {
+	end := time.NewTimer(d.Clock.Wall(storyEnds))
+	defer end.Stop()
+	select {
+	case <-ctx.Done():
+	case <-end.C:
+		fmt.Fprint(d.Out, "\nThe story is told; the fleet lives on, and the server answers. Ctrl-C ends the demo.\n")
+	}
+	return nil
+}
+
+// liveHost lives by the clock: late ticks bring all that was measured since.
 func (d *Demo) liveHost(ctx context.Context, h *simHost) error {
 	ticks, stop := d.Clock.Ticker(Interval)
 	defer stop()
@@ -160,15 +193,7 @@ func (d *Demo) liveHost(ctx context.Context, h *simHost) error {
 		case <-ticks:
 		}
 		var b wire.Batch
-		for now := d.Clock.Now(); !next.After(now); next = next.Add(Interval) {
-			hour := next.Sub(d.begin).Hours()
-			if h.silent(hour) {
-				continue
-			}
-			for _, s := range h.measure(next, hour) {
-				b.Samples = append(b.Samples, wire.Sample{Metric: s.Series.Metric, Labels: s.Series.Labels, Time: s.UnixMilli, Value: s.Value})
-			}
-		}
+		b.Samples, next = d.since(h, next)
 		if len(b.Samples) == 0 {
 			continue
 		}
@@ -178,42 +203,17 @@ func (d *Demo) liveHost(ctx context.Context, h *simHost) error {
 	}
 }
 
-func (d *Demo) call(ctx context.Context, method, path string, key barograph.Secret, body, answer any) error {
-	data, err := json.Marshal(body)
-	if err != nil {
-		return fmt.Errorf("encode the body of %s: %w", path, err)
+// since returns what a server measured from a time until now, and when it
+// measures next.
+func (d *Demo) since(h *simHost, next time.Time) (samples []wire.Sample, then time.Time) {
+	for now := d.Clock.Now(); !next.After(now); next = next.Add(Interval) {
+		hour := next.Sub(d.begin).Hours()
+		if h.silent(hour) {
+			continue
+		}
+		for _, s := range h.measure(next, hour) {
+			samples = append(samples, wire.Sample{Metric: s.Series.Metric, Labels: s.Series.Labels, Time: s.UnixMilli, Value: s.Value})
+		}
 	}
-	return d.do(ctx, method, path, "application/json", key, data, answer)
-}
-
-func (d *Demo) post(ctx context.Context, path, contentType string, key barograph.Secret, body []byte) error {
-	return d.do(ctx, http.MethodPost, path, contentType, key, body, nil)
-}
-
-func (d *Demo) do(ctx context.Context, method, path, contentType string, key barograph.Secret, body []byte, answer any) error {
-	req, err := http.NewRequestWithContext(ctx, method, d.Server+path, bytes.NewReader(body))
-	if err != nil {
-		return fmt.Errorf("%s %s: %w", method, path, err)
-	}
-	req.Header.Set("Content-Type", contentType)
-	req.Header.Set("Authorization", "Bearer "+key.Reveal())
-	res, err := d.Client.Do(req)
-	if err != nil {
-		return err
-	}
-	defer func() { _ = res.Body.Close() }()
-	text, err := io.ReadAll(io.LimitReader(res.Body, maxWebhook))
-	if err != nil {
-		return fmt.Errorf("read the answer of %s: %w", path, err)
-	}
-	if res.StatusCode/100 != 2 {
-		return fmt.Errorf("%s %s: %s: %s", method, path, res.Status, bytes.TrimSpace(text))
-	}
-	if answer == nil {
-		return nil
-	}
-	if err := json.Unmarshal(text, answer); err != nil {
-		return fmt.Errorf("decode the answer of %s: %w", path, err)
-	}
-	return nil
+	return samples, next
 }

@@ -21,6 +21,8 @@ const (
 	silentFrom   = 12.0 // cache-1 loses its network
 	silentTo     = 20.0
 	limitOfDisks = 0.9
+
+	storyEnds = 40 * time.Hour
 )
 
 // quantity is one thing measured on a host: its value at a time in hours after

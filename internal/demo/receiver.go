@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"sync"
@@ -24,7 +25,8 @@ type Receiver struct {
 
 	mu       sync.Mutex
 	verifier *standardwebhooks.Webhook
-	received []barograph.Event
+	counts   map[barograph.EventType]int
+	refused  int
 }
 
 // NewReceiver returns a receiver on a free loopback port.
@@ -33,7 +35,7 @@ func NewReceiver(ctx context.Context, out io.Writer) (*Receiver, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for webhooks: %w", err)
 	}
-	return &Receiver{out: out, listener: l}, nil
+	return &Receiver{out: out, listener: l, counts: map[barograph.EventType]int{}}, nil
 }
 
 // URL returns where webhooks are to be sent.
@@ -51,14 +53,21 @@ func (r *Receiver) Trust(secret string) error {
 	return nil
 }
 
-// Received returns the events whose signatures were right, oldest first.
-func (r *Receiver) Received() []barograph.Event {
+// Received returns how many events of each type came with a right signature.
+func (r *Receiver) Received() map[barograph.EventType]int {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return append([]barograph.Event(nil), r.received...)
+	return maps.Clone(r.counts)
 }
 
-// Run receives until ctx ends.
+// Refused returns how many webhooks had a wrong signature.
+func (r *Receiver) Refused() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.refused
+}
+
+// Run receives until ctx ends, and lets go of the port.
 func (r *Receiver) Run(ctx context.Context) error {
 	server := &http.Server{Handler: r, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second}
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
@@ -81,6 +90,7 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.verifier == nil || r.verifier.Verify(body, req.Header) != nil {
+		r.refused++
 		fmt.Fprintln(r.out, "webhook with a WRONG signature refused")
 		http.Error(w, "wrong signature", http.StatusUnauthorized)
 		return
@@ -90,7 +100,7 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		http.Error(w, "not an event", http.StatusBadRequest)
 		return
 	}
-	r.received = append(r.received, e)
+	r.counts[e.Type]++
 	fmt.Fprintf(r.out, "%s  %-21s %s  [signature ok]\n", e.Time.UTC().Format("Mon 2 Jan 15:04"), e.Type, e.Data.Summary)
 	w.WriteHeader(http.StatusNoContent)
 }

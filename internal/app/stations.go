@@ -1,0 +1,125 @@
+package app
+
+import (
+	"context"
+	"net/http"
+	"path/filepath"
+
+	"github.com/barograph/barograph/agent"
+	"github.com/barograph/barograph/alerting"
+	"github.com/barograph/barograph/api"
+	"github.com/barograph/barograph/forecast"
+	"github.com/barograph/barograph/ingest"
+	"github.com/barograph/barograph/internal/bus"
+	"github.com/barograph/barograph/internal/configdb"
+	"github.com/barograph/barograph/internal/telemetry"
+	"github.com/barograph/barograph/probes"
+)
+
+// openDatabase opens the config database, and adds who keeps it small.
+func (a *App) openDatabase(ctx context.Context) (*configdb.DB, error) {
+	db, err := configdb.Open(ctx, a.cfg.Database, configdb.Deps{Dir: a.dir, Clock: a.clock, Log: a.log, Metrics: a.metrics})
+	if err != nil {
+		return nil, err
+	}
+	a.life.onClose("config database", db.Close)
+	a.life.add("janitor", janitor{db, a.cfg.EventsRetention.Std(), a.clock, a.log}.run)
+	return db, nil
+}
+
+func (a *App) openBus() (*bus.Bus, error) {
+	events, err := bus.Open(a.cfg.Bus, bus.Deps{Dir: filepath.Join(a.dir, "bus"), Log: a.log, Metrics: a.metrics})
+	if err != nil {
+		return nil, err
+	}
+	a.life.onClose("bus", events.Close)
+	return events, nil
+}
+
+// addDelivery adds those who send events, and returns what wakes them.
+func (a *App) addDelivery(db *configdb.DB, events *bus.Bus) (wake func(), err error) {
+	notifiers, err := alerting.NewNotifiers(a.cfg.Delivery, alerting.Reach{})
+	if err != nil {
+		return nil, err
+	}
+	dispatcher, err := alerting.NewDispatcher(a.cfg.Delivery, db, notifiers, alerting.DispatcherDeps{Log: a.log, Metrics: a.metrics})
+	if err != nil {
+		return nil, err
+	}
+	relay := alerting.NewRelay(db, events, a.log, a.metrics)
+	a.life.add("dispatcher", dispatcher.Run)
+	a.life.add("relay", relay.Run)
+	return func() {
+		relay.Wake()
+		dispatcher.Wake()
+	}, nil
+}
+
+func (a *App) addAlerting(ctx context.Context, db *configdb.DB, store seriesStore, recorded func()) (*alerting.Engine, error) {
+	changes, stopChanges := db.Changes()
+	a.life.onClose("changes", func() error { stopChanges(); return nil })
+	engine, err := alerting.NewEngine(ctx, a.cfg.Alerting, alerting.EngineOptions{
+		Store: db, Reader: store, Changes: changes, Clock: a.clock, Log: a.log, Metrics: a.metrics, Recorded: recorded,
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.life.add("alerting", engine.Run)
+	return engine, nil
+}
+
+func (a *App) addForecast(db *configdb.DB, store seriesStore, writer judgedWriter, sink forecast.Sink) (*forecast.Forecaster, error) {
+	f, err := forecast.New(a.cfg.Forecast, db, store, writer, sink, forecast.Deps{Clock: a.clock, Log: a.log, Metrics: a.metrics})
+	if err != nil {
+		return nil, err
+	}
+	a.life.add("forecast", f.Run)
+	return f, nil
+}
+
+func (a *App) addIngest(writer judgedWriter, db *configdb.DB) (*ingest.Ingest, error) {
+	in, err := ingest.New(a.cfg.Ingest, ingest.Options{
+		Writer: writer, Hosts: db, Clock: a.clock, Log: a.log, Metrics: a.metrics, Problem: api.NewProblemWriter(a.clock, a.log),
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.life.add("ingest", in.Run)
+	return in, nil
+}
+
+func (a *App) addProbes(db *configdb.DB, writer judgedWriter) error {
+	p, err := probes.New(a.cfg.Probes, db, writer, probes.Deps{
+		Probers: probes.NewProbers(a.cfg.Probes, probes.Env{Clock: a.clock}), Clock: a.clock, Log: a.log, Metrics: a.metrics,
+	})
+	if err != nil {
+		return err
+	}
+	a.life.add("probes", p.Run)
+	return nil
+}
+
+// parts are what the API shows.
+type parts struct {
+	store      seriesStore
+	promQL     http.Handler // nil: the store has none
+	db         *configdb.DB
+	events     *bus.Bus
+	forecaster *forecast.Forecaster
+	in         *ingest.Ingest
+}
+
+func (a *App) newAPI(p parts) (*api.API, error) {
+	return api.New(api.Options{
+		Config: a.cfg.API,
+		Hosts:  p.db, HostKeys: p.db, Checks: p.db, Targets: p.db, Rules: p.db, Subscriptions: p.db, Events: p.db,
+		Predictions: p.db, Forecasts: p.forecaster, Scorecards: p.db, Tokens: p.db, Keys: p.db,
+		Subscriber: p.events, NewWebhookSecret: alerting.NewWebhookSecret, ShellEquivalent: agent.Equivalent,
+		Submit: p.in.Submit(), Samples: p.in.Samples(), LineProtocol: p.in.LineProtocol(),
+		PromQL: p.promQL, Metrics: telemetry.MetricsHandler(a.metrics),
+		Stations: map[string]func(context.Context) error{
+			"series_store": p.store.Healthy, "config_database": p.db.Healthy, "bus": p.events.Healthy,
+		},
+		Clock: a.clock, Logger: a.log, Set: a.metrics,
+	})
+}
