@@ -29,7 +29,7 @@ type Store interface {
 type EngineOptions struct {
 	Store   Store
 	Reader  barograph.SampleReader // of the samples that Observe sees
-	Changes <-chan struct{}        // receives when rules, subscriptions or hosts changed
+	Changes <-chan struct{}        // receives when rules or hosts changed
 	Clock   barograph.Clock
 	Log     *slog.Logger
 	Metrics *metrics.Set
@@ -51,7 +51,6 @@ type Engine struct {
 	mu       sync.RWMutex // guards what reload replaces
 	rules    map[barograph.RuleID]*barograph.Rule
 	byMetric map[string]*watches
-	subs     []barograph.Subscription
 
 	hosts hostWatch // belongs to Run's goroutine
 
@@ -163,7 +162,7 @@ func (e *Engine) tick(now time.Time) {
 	}
 	silences, events := e.hosts.tick()
 	for i := range events {
-		e.queue.push(barograph.Change{Silences: silences[i : i+1], Events: events[i : i+1]}, e.subs)
+		e.queue.push(barograph.Change{Silences: silences[i : i+1], Events: events[i : i+1]})
 	}
 }
 
@@ -183,5 +182,5 @@ func (e *Engine) emit(ts ...transition) {
 		}
 		c.Events = append(c.Events, eventOf(t))
 	}
-	e.queue.push(c, e.subs)
+	e.queue.push(c)
 }

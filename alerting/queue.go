@@ -2,6 +2,7 @@ package alerting
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -49,15 +50,12 @@ func newQueue(opts EngineOptions) queue {
 	}
 }
 
-// push adds a change, gives its events their IDs, and a delivery to each
-// endpoint that the subscriptions tell.
-func (q *queue) push(c barograph.Change, subs []barograph.Subscription) {
+// push adds a change and gives its events their IDs.
+func (q *queue) push(c barograph.Change) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
-	now := time.Now() // deliveries live by the wall clock, even in the demo
 	for i := range c.Events {
 		c.Events[i].ID = q.nextID()
-		c.Deliveries = append(c.Deliveries, Deliveries(subs, c.Events[i], now)...)
 	}
 	q.waiting = append(q.waiting, queued{change: c})
 	wake(q.wake)
@@ -99,15 +97,40 @@ func (q *queue) record(ctx context.Context) {
 	if len(batch) == 0 {
 		return
 	}
-	err := q.store.Record(ctx, join(batch))
-	done, left := batch, []queued(nil)
-	if err != nil {
-		done, left = q.recordEach(ctx, batch, err)
-	}
+	done, left, err := q.recordBatch(ctx, batch)
 	q.mu.Lock()
 	q.waiting = append(left, q.waiting...)
 	q.mu.Unlock()
 	q.report(ctx, done, left, err)
+}
+
+func (q *queue) recordBatch(ctx context.Context, batch []queued) (done, left []queued, err error) {
+	if err := q.address(ctx, batch); err != nil {
+		return nil, batch, err
+	}
+	if err := q.store.Record(ctx, join(batch)); err != nil {
+		done, left = q.recordEach(ctx, batch, err)
+		return done, left, err
+	}
+	return batch, nil, nil
+}
+
+// address gives each event a delivery to every endpoint that wants it by now:
+// whoever subscribed before an event is recorded is told of it.
+func (q *queue) address(ctx context.Context, batch []queued) error {
+	subs, err := q.store.Subscriptions(ctx, barograph.Page{})
+	if err != nil {
+		return fmt.Errorf("read subscriptions: %w", err)
+	}
+	now := time.Now() // deliveries live by the wall clock, even in the demo
+	for i := range batch {
+		c := &batch[i].change
+		c.Deliveries = nil
+		for _, event := range c.Events {
+			c.Deliveries = append(c.Deliveries, Deliveries(subs, event, now)...)
+		}
+	}
+	return nil
 }
 
 // recordEach writes the changes one by one after they failed together with err,

@@ -10,7 +10,7 @@ import (
 	"github.com/barograph/barograph"
 )
 
-// reload takes over the present rules, subscriptions and hosts, and judges what
+// reload takes over the present rules and hosts, and judges what
 // is stored by the rules that are new.
 func (e *Engine) reload(ctx context.Context) {
 	fresh, err := e.takeOver(ctx)
@@ -30,10 +30,6 @@ func (e *Engine) takeOver(ctx context.Context) (fresh []barograph.Rule, err erro
 	if err != nil {
 		return nil, fmt.Errorf("read rules: %w", err)
 	}
-	subs, err := e.opts.Store.Subscriptions(ctx, barograph.Page{})
-	if err != nil {
-		return nil, fmt.Errorf("read subscriptions: %w", err)
-	}
 	now := e.opts.Clock.Now() // what hosts say from here on may be missing
 	hosts, err := e.opts.Store.Hosts(ctx, barograph.Page{})
 	if err != nil {
@@ -41,7 +37,6 @@ func (e *Engine) takeOver(ctx context.Context) (fresh []barograph.Rule, err erro
 	}
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.subs = subs
 	for _, name := range e.hosts.replace(hosts, now) {
 		for _, w := range e.byMetric {
 			w.withdrawHost(now, name, "the host was removed or renamed")
