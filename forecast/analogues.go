@@ -47,17 +47,15 @@ func (Analogues) FirstPassage(s *Series) (Passage, bool) {
 	voters := s.analogues[:min(analogueNeighbours, max(8, len(s.analogues)/3), len(s.analogues))]
 	bandwidth := voters[len(voters)-1].distance + math.SmallestNonzeroFloat64
 
-	km, hits := s.estimator(), 0
+	km, votes := s.estimator(), tally{}
 	for _, a := range voters {
 		age := float64(s.now-a.origin) / float64(s.now+1)
 		hit, seen := s.rise(a.origin, s.gap)
 		km.add(hit, seen, math.Exp(-1.5*a.distance/bandwidth)*math.Exp2(-age))
-		if hit > 0 {
-			hits++
-		}
+		votes.add(hit, seen, s.horizon)
 	}
 	p, ok := km.passage(2 * windowPrior * km.total / float64(len(voters)))
-	p.Windows, p.Hits, p.Witnesses = len(voters), hits, "most similar situations"
+	p.Windows, p.Hits, p.Witnesses = votes.windows, votes.hits, "most similar situations"
 	return p, ok
 }
 

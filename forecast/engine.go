@@ -21,7 +21,7 @@ type Passage struct {
 	// Clarity, from 0 to 1, is how much of what the model looked at it saw to
 	// the end; its vote counts accordingly.
 	Clarity float64
-	// Windows were looked at, and Hits of them crossed; zero if the model does
+	// Windows have a known outcome, and Hits of them crossed; zero if the model does
 	// not count. Witnesses says what they are.
 	Windows, Hits int
 	Witnesses     string

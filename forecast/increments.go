@@ -23,16 +23,13 @@ func (Increments) FirstPassage(s *Series) (Passage, bool) {
 		return Passage{}, false
 	}
 	stride := max(1, len(origins)/incrementOrigins)
-	km, windows, hits := s.estimator(), 0, 0
+	km, votes := s.estimator(), tally{}
 	for at := len(origins) - 1; at >= 0; at -= stride {
 		hit, seen := s.rise(int(origins[at]), s.gap)
 		km.add(hit, seen, 1)
-		windows++
-		if hit > 0 {
-			hits++
-		}
+		votes.add(hit, seen, s.horizon)
 	}
 	p, ok := km.passage(windowPrior)
-	p.Windows, p.Hits, p.Witnesses = windows, hits, "situations"
+	p.Windows, p.Hits, p.Witnesses = votes.windows, votes.hits, "situations"
 	return p, ok
 }

@@ -10,6 +10,20 @@ import (
 	"github.com/barograph/barograph"
 )
 
+// tally counts the windows whose outcome is known, for the words of a reason:
+// those that the history ends before have not been decided, and a person would
+// take them for misses.
+type tally struct{ windows, hits int }
+
+func (t *tally) add(hit, seen, horizon int) {
+	if hit > 0 {
+		t.hits++
+	}
+	if hit > 0 || seen >= horizon {
+		t.windows++
+	}
+}
+
 // reason says in plain words what a forecast rests on.
 func (s *Series) reason(q Question, seen Passage) string {
 	var b strings.Builder

@@ -142,6 +142,8 @@ func (in *Ingest) flushSeen(ctx context.Context) {
 	}
 }
 
+// markSeen notes that a host was heard of. It comes first: a host that talks
+// is not silent, even if what it says can't be understood or stored just now.
 func (in *Ingest) markSeen(id barograph.Identity) {
 	if id.HostID == "" {
 		return

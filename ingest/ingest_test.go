@@ -283,13 +283,23 @@ func TestHostsAreMarkedAsSeen(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
 	go func() { done <- d.Run(ctx) }()
-	send(d.Samples(), hostA, wire.SamplesPath, []byte(`{"samples":[]}`))
+	id := func(name barograph.HostID) barograph.Identity {
+		return barograph.Identity{Role: barograph.RoleAgent, Name: string(name), HostID: name}
+	}
+	send(d.Samples(), id("empty"), wire.SamplesPath, []byte(`{"samples":[]}`))
+	d.store.Close() // from here on nothing can be stored
+	send(d.Samples(), id("batch"), wire.SamplesPath, fmt.Appendf(nil, `{"samples":[{"metric":"m","time":%d,"value":1}]}`, time.Now().UnixMilli()))
+	send(d.Submit(), id("single"), wire.SubmitPath, []byte(`{"field":"m","value":1}`))
+	send(d.LineProtocol(), id("line"), "/api/v2/write", []byte(`m value=1`))
+	send(d.Submit(), id("nonsense"), wire.SubmitPath, []byte(`nonsense`))
 	cancel()
 	if err := <-done; err != nil {
 		t.Fatal(err)
 	}
-	if at := d.hosts.seen["hst_a"]; time.Since(at) > time.Minute {
-		t.Errorf("host was seen at %s, want now", at)
+	for _, name := range []barograph.HostID{"empty", "batch", "single", "line", "nonsense"} {
+		if at := d.hosts.seen[name]; time.Since(at) > time.Minute {
+			t.Errorf("host %s was seen at %s, want now", name, at)
+		}
 	}
 }
 

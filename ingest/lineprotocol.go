@@ -58,6 +58,7 @@ func (req *lineRequest) reset() {
 
 func (in *Ingest) takeLines(w http.ResponseWriter, r *http.Request, req *lineRequest) error {
 	id, _ := barograph.IdentityFrom(r.Context())
+	in.markSeen(id)
 	precision, err := precisionOf(r.URL.Query().Get("precision"))
 	if err != nil {
 		return err
@@ -69,7 +70,6 @@ func (in *Ingest) takeLines(w http.ResponseWriter, r *http.Request, req *lineReq
 	if err := in.write(r.Context(), &req.batch); err != nil {
 		return err
 	}
-	in.markSeen(id)
 	return refusedLines(&req.batch)
 }
 

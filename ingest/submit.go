@@ -27,12 +27,13 @@ func (in *Ingest) Samples() http.Handler {
 
 func (in *Ingest) handler(take func(context.Context, barograph.Identity, []byte) (*batch, error)) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		id, _ := barograph.IdentityFrom(r.Context())
+		in.markSeen(id)
 		var body bytes.Buffer
 		if err := in.readBody(w, r, &body); err != nil {
 			in.opts.Problem(w, r, err)
 			return
 		}
-		id, _ := barograph.IdentityFrom(r.Context())
 		b, err := take(r.Context(), id, body.Bytes())
 		if err == nil {
 			err = in.write(r.Context(), b)
@@ -41,7 +42,6 @@ func (in *Ingest) handler(take func(context.Context, barograph.Identity, []byte)
 			in.opts.Problem(w, r, err)
 			return
 		}
-		in.markSeen(id)
 		answer(w, b)
 	})
 }

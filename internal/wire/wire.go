@@ -105,6 +105,13 @@ func (s Submission) Number() (float64, error) {
 // "-0.5" in "drift: -0.5ms", nothing in "eth0" or "v1.2.3".
 var number = regexp.MustCompile(`(?:^|[^\w.+-])([+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)(?:[^.\d]|\.?$)`)
 
+// foreign finds numbers that would be cut in the middle, colour the escape
+// sequences by which terminals are told of colours.
+var (
+	foreign = regexp.MustCompile(`^[+-]?(?:0[xX]|[\d.]+,\d)`)
+	colour  = regexp.MustCompile("\x1b\\[[0-9;]*[A-Za-z]")
+)
+
 // ParseOutput returns the value that a command printed: the first number of its
 // last line that is not blank.
 func ParseOutput(text string) (float64, error) {
@@ -113,13 +120,18 @@ func ParseOutput(text string) (float64, error) {
 	if line == "" {
 		return 0, errors.New("it is empty")
 	}
-	m := number.FindStringSubmatch(line)
+	line = colour.ReplaceAllString(line, "")
+	m := number.FindStringSubmatchIndex(line)
 	if m == nil {
 		return 0, fmt.Errorf("no number in its last line %q", clip(line))
 	}
-	v, err := strconv.ParseFloat(m[1], 64)
+	text, rest := line[m[2]:m[3]], line[m[3]:]
+	if foreign.MatchString(text + rest) {
+		return 0, fmt.Errorf("the number in its last line %q is not decimal with a point: print 1234.5, not 1,234.5 or 0x4d2", clip(line))
+	}
+	v, err := strconv.ParseFloat(text, 64)
 	if err != nil || math.IsInf(v, 0) {
-		return 0, fmt.Errorf("the number %s is out of range", clip(m[1]))
+		return 0, fmt.Errorf("the number %s is out of range", clip(text))
 	}
 	return v, nil
 }
