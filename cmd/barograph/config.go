@@ -34,6 +34,9 @@ func configure(_ context.Context, args []string, std streams) error {
 		return err
 	}
 	if args[0] == "check" {
+		if err := in(s.file, cfg.CheckFiles()); err != nil {
+			return err
+		}
 		fmt.Fprintln(std.out, "The configuration is valid.")
 		return nil
 	}

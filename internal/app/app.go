@@ -57,6 +57,9 @@ func New(ctx context.Context, opts Options) (*App, error) {
 	if err := opts.Config.Validate(); err != nil {
 		return nil, err
 	}
+	if err := opts.Config.CheckFiles(); err != nil {
+		return nil, err
+	}
 	a := &App{
 		cfg: opts.Config, dir: opts.Dir, bare: opts.Bare, clock: opts.Clock, log: opts.Log, metrics: metrics.NewSet(),
 		life: lifecycle{log: opts.Log},

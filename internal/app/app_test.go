@@ -173,7 +173,7 @@ func TestFailedStartLeavesNothingOpen(t *testing.T) {
 	}{
 		"address taken":   {occupied, "choose another address by --listen"},
 		"no certificate":  {noCertificate, "certificate no.crt with key no.key"},
-		"no targets file": {noTargets, "read targets file"},
+		"no targets file": {noTargets, "targets_file: targets file no.yaml does not exist"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			fail := func(dir string) {

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"crypto/tls"
 	"net"
 	"strconv"
 
@@ -122,4 +123,20 @@ func (c Config) Validate() error {
 func validPort(s string) bool {
 	_, err := strconv.ParseUint(s, 10, 16)
 	return err == nil
+}
+
+// CheckFiles returns an error that says which of the files that the
+// configuration names can't be used, and why.
+func (c Config) CheckFiles() error {
+	var p barograph.Problems
+	if c.TargetsFile != "" {
+		_, err := probes.ReadTargetsFile(c.TargetsFile)
+		p.Merge("targets_file", err)
+	}
+	if c.TLS.CertFile != "" && c.TLS.KeyFile != "" {
+		if _, err := tls.LoadX509KeyPair(c.TLS.CertFile, c.TLS.KeyFile); err != nil {
+			p.Addf("tls", "certificate %s with key %s: %s", c.TLS.CertFile, c.TLS.KeyFile, err)
+		}
+	}
+	return p.Err("configuration")
 }

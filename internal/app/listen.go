@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"net/http"
 	"net/netip"
@@ -29,6 +30,7 @@ func (a *App) addHTTP(ctx context.Context, handler *api.API) error {
 	a.listener = listener
 	a.life.onClose("listener", func() error { return ignoreClosed(listener.Close()) })
 	server := api.NewServer(handler)
+	server.ErrorLog = slog.NewLogLogger(a.log.Handler(), slog.LevelDebug) // clients that break off are no news
 	if a.certificate != nil {
 		server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{*a.certificate}, MinVersion: tls.VersionTLS12}
 	}
