@@ -54,6 +54,7 @@ type Forecaster struct {
 
 	histories map[barograph.RuleID]*history // of the goroutine that sweeps
 	unheard   map[barograph.RuleID]bool     // rules whose last batch the sink refused
+	told      time.Time                     // when the log was last told how it goes
 
 	mu     sync.RWMutex
 	latest map[barograph.RuleID][]barograph.Forecast
@@ -113,6 +114,34 @@ func (f *Forecaster) sweep(ctx context.Context) {
 	}
 	f.forget(kept)
 	f.stats.seconds.UpdateDuration(began)
+	f.tell(ctx, len(kept))
+}
+
+// tellEvery keeps the log readable: the first forecasts are news, later ones
+// are looked up by whoever wants to know.
+const tellEvery = time.Hour
+
+// tell logs how many series are forecast, and what came of it.
+func (f *Forecaster) tell(ctx context.Context, rules int) {
+	states := map[barograph.ForecastState]int{}
+	series := 0
+	f.mu.RLock()
+	for _, forecasts := range f.latest {
+		for i := range forecasts {
+			states[forecasts[i].State]++
+			series++
+		}
+	}
+	f.mu.RUnlock()
+	if series == 0 || !f.told.IsZero() && time.Since(f.told) < tellEvery {
+		return
+	}
+	f.told = time.Now()
+	var words []string
+	for _, state := range slices.Sorted(maps.Keys(states)) {
+		words = append(words, fmt.Sprintf("%d %s", states[state], state))
+	}
+	f.deps.Log.InfoContext(ctx, "forecasts made", "rules", rules, "series", series, "states", strings.Join(words, ", "))
 }
 
 // forecastRule forecasts the series of one rule, as far as there is news.

@@ -207,7 +207,9 @@ func (s *Scheduler) reportState(r round) {
 	switch {
 	case down:
 		s.deps.Log.Warn("target is down", "target", t.Name, "kind", t.Kind, "address", t.Address, "reason", r.result.Error)
-	case before.known:
+	case !before.known:
+		s.deps.Log.Info("target answers", "target", t.Name, "kind", t.Kind, "address", t.Address)
+	default:
 		s.deps.Log.Info("target is up again", "target", t.Name, "kind", t.Kind, "address", t.Address, "down_for", r.at.Sub(before.since).Round(time.Second).String())
 	}
 }

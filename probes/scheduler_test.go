@@ -305,7 +305,8 @@ func TestSchedulerLogsStateChanges(t *testing.T) {
 		b := start(t, probes.DefaultConfig(), prober, many(2, 10*time.Second)...)
 		time.Sleep(10 * time.Minute)
 		b.stop()
-		want := `level=ERROR msg="cannot probe" kind=icmp target="target 1" reason="not allowed to send ICMP"
+		want := `level=INFO msg="target answers" target="target 0" kind=icmp address=10.0.0.0
+level=ERROR msg="cannot probe" kind=icmp target="target 1" reason="not allowed to send ICMP"
 level=WARN msg="target is down" target="target 0" kind=icmp address=10.0.0.0 reason="no reply within 2s"
 level=INFO msg="target is up again" target="target 0" kind=icmp address=10.0.0.0 down_for=3m0s
 `

@@ -82,7 +82,7 @@ func TestStoreAwayLosesNothing(t *testing.T) {
 					t.Errorf("%d samples were written, want %d", got, want)
 				}
 				checkOrder(t, b.store.all())
-				if got := strings.Count(b.log.String(), "\n"); got != 2 {
+				if got := strings.Count(b.log.String(), "the store takes"); got != 2 {
 					t.Errorf("%d lines tell of the store, want 2 (away, back):\n%s", got, b.log)
 				}
 			})

@@ -125,6 +125,9 @@ func (a *App) setUp(ctx context.Context) error {
 	if err := a.addAgent(ctx, db); err != nil {
 		return err
 	}
+	if err := a.announce(ctx, db); err != nil {
+		return err
+	}
 	if firstStart { // last of all: a token of a start that failed would never be shown
 		return a.createAdminToken(ctx, db)
 	}

@@ -66,6 +66,7 @@ func (l *lifecycle) run(ctx context.Context) error {
 	var failed error
 	select {
 	case <-ctx.Done():
+		l.log.Info("stopping")
 	case r := <-ended:
 		err := <-r.done
 		r.done <- nil
