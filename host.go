@@ -14,7 +14,7 @@ type Host struct {
 	Name        string    `json:"name"` // the value of the label "host" on its series; unique
 	Labels      Labels    `json:"labels"`
 	CreatedAt   time.Time `json:"created_at"`
-	LastSeen    time.Time `json:"last_seen,omitzero"`    // last accepted submission; zero: never
+	LastSeen    time.Time `json:"last_seen,omitzero"`    // when it last sent something or asked for its checks; zero: never
 	SilentSince time.Time `json:"silent_since,omitzero"` // zero: not silent
 	// Statuses are what the agent last said about its checks: refused, failed.
 	Statuses []CheckStatus `json:"check_statuses,omitempty"`

@@ -213,7 +213,7 @@ to_submissions() { # labels of the check, as JSON
             labels: ($labels + (.[2:] | map(capture("^(?<key>[^=]+)=(?<value>.*)$")) | from_entries))}'
 }
 
-due() { # name interval: true if it is time, and notes when it will be again
+due() { # check interval: true if it is time, and notes when it will be again
     [ "$once" = 1 ] && return 0
     now=$(date +%s)
     next=$(cat "$state/due.$1" 2>/dev/null || echo 0)
@@ -233,7 +233,7 @@ run_checks() {
             ' "$state/config.json")"
         i=$((i + 1))
         case $name in '' | *[!A-Za-z0-9_]*) log "a check's name is not a metric name"; continue ;; esac
-        due "$name" "$interval" || continue
+        due "$name.$i" "$interval" || continue # names may repeat
         if measure "$name" "$collector" "$command" "${timeout:-30s}" >"$state/readings"; then
             to_submissions "$labels" <"$state/readings" >>"$state/pending" || failed=1
         else

@@ -2,46 +2,47 @@ package agent
 
 import "github.com/barograph/barograph"
 
-// Equivalent returns a shell command that prints about what the collector
-// measures, as one number, for hosts that run a plain script in place of this
-// agent; "" where no single number says it. The command needs a POSIX shell and
-// nothing that the watched systems lack:
+// Equivalent returns the main metric of the collector and a shell command that
+// prints about what the collector writes there, as one number, for hosts that
+// run a plain script in place of this agent; "" and "" where no single number
+// says it. The command needs a POSIX shell and nothing that the watched systems
+// lack:
 //
-//	cpu         busy share of all processors, over one second
-//	memory      share of the memory that is not available
-//	swap        used share of the swap space, 0 without any
-//	load        average of one minute per processor
-//	disk        used share of the root file system
-//	uptime      seconds
-//	processes   number of processes
-//	os_updates  number of pending updates
+//	cpu         cpu_usage_ratio     busy share of all processors, over one second
+//	memory      memory_used_ratio   share of the memory that is not available
+//	swap        swap_used_ratio     used share of the swap space, 0 without any
+//	load        load_per_cpu_ratio  average of one minute per processor
+//	disk        disk_used_ratio     used share of the root file system
+//	uptime      uptime_seconds      seconds
+//	processes   processes           number of processes
+//	os_updates  os_updates          number of pending updates
 //
-// A server puts it into the check's command, and its value is stored under the
-// check's name.
-func Equivalent(collector barograph.CollectorName) string {
+// A server gives both to such a script, so that rules see its values as they see
+// those of this agent.
+func Equivalent(collector barograph.CollectorName) (metric, command string) {
 	switch collector {
 	case barograph.CollectorCPU:
-		return `{ grep '^cpu ' /proc/stat; sleep 1; grep '^cpu ' /proc/stat; } | ` +
+		return "cpu_usage_ratio", `{ grep '^cpu ' /proc/stat; sleep 1; grep '^cpu ' /proc/stat; } | ` +
 			`awk '{b=$2+$3+$4+$7+$8+$9; t=b+$5+$6; if (NR==2) printf "%.4f\n", (t>pt ? (b-pb)/(t-pt) : 0); pb=b; pt=t}'`
 	case barograph.CollectorMemory:
-		return `awk '/^MemTotal:/{t=$2} /^MemAvailable:/{a=$2} END{if (t) printf "%.4f\n", 1-a/t}' /proc/meminfo`
+		return "memory_used_ratio", `awk '/^MemTotal:/{t=$2} /^MemAvailable:/{a=$2} END{if (t) printf "%.4f\n", 1-a/t}' /proc/meminfo`
 	case barograph.CollectorSwap:
-		return `awk '/^SwapTotal:/{t=$2} /^SwapFree:/{f=$2} END{printf "%.4f\n", (t ? 1-f/t : 0)}' /proc/meminfo`
+		return "swap_used_ratio", `awk '/^SwapTotal:/{t=$2} /^SwapFree:/{f=$2} END{printf "%.4f\n", (t ? 1-f/t : 0)}' /proc/meminfo`
 	case barograph.CollectorLoad:
-		return `LC_ALL=C uptime | awk -v n="$(getconf _NPROCESSORS_ONLN)" ` +
+		return "load_per_cpu_ratio", `LC_ALL=C uptime | awk -v n="$(getconf _NPROCESSORS_ONLN)" ` +
 			`'{sub(/.*load averages?: */, ""); gsub(/,/, " "); printf "%.4f\n", $1/n}'`
 	case barograph.CollectorDisk:
-		return `LC_ALL=C df -P -k / | awk 'NR==2{printf "%.4f\n", $3/($3+$4)}'`
+		return "disk_used_ratio", `LC_ALL=C df -P -k / | awk 'NR==2{printf "%.4f\n", $3/($3+$4)}'`
 	case barograph.CollectorUptime:
-		return `cut -d ' ' -f 1 /proc/uptime`
+		return "uptime_seconds", `cut -d ' ' -f 1 /proc/uptime`
 	case barograph.CollectorProcesses:
-		return `ps -A -o pid= | wc -l`
+		return "processes", `ps -A -o pid= | wc -l`
 	case barograph.CollectorOSUpdates:
-		return osUpdatesEquivalent
+		return "os_updates", osUpdatesEquivalent
 	case barograph.CollectorNetwork:
-		return ""
+		return "", ""
 	}
-	return ""
+	return "", ""
 }
 
 // osUpdatesEquivalent counts as the collectors do. It prints nothing where there

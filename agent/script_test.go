@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -110,6 +111,37 @@ func TestScript(t *testing.T) {
 	}
 }
 
+// TestScriptRunsChecksOfOneName runs without --once until it would sleep. The
+// server names built-in checks by their metric, so two may have the same name.
+func TestScriptRunsChecksOfOneName(t *testing.T) {
+	t.Parallel()
+	need(t, "curl", "jq")
+	check := func(team string) wire.Check {
+		return wire.Check{
+			Name: "memory_used_ratio", Collector: barograph.CollectorMemory, Interval: barograph.Duration(barograph.Day),
+			Labels: barograph.NewLabels(map[string]string{"team": team}),
+		}
+	}
+	s := newServer(t, check("a"), check("b"))
+	dir := t.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "sleep"), []byte("#!/bin/sh\nkill $PPID\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command("/bin/sh", "agent.sh")
+	cmd.Env = append(os.Environ(), "BAROGRAPH_SERVER="+s.URL, "BAROGRAPH_KEY="+s.key.Reveal(),
+		"BAROGRAPH_STATE="+filepath.Join(dir, "state"), "PATH="+dir+":"+os.Getenv("PATH"))
+	log, _ := cmd.CombinedOutput() // it ends by a signal
+	teams := map[string]bool{}
+	for _, x := range s.submissions {
+		if x.Field == "memory_used_ratio" {
+			teams[x.Labels.Get("team")] = true
+		}
+	}
+	if !teams["a"] || !teams["b"] {
+		t.Errorf("submitted for %v: %s", teams, log)
+	}
+}
+
 func TestScriptRefusesCommands(t *testing.T) {
 	t.Parallel()
 	need(t, "curl", "jq")
@@ -165,15 +197,15 @@ func TestEquivalents(t *testing.T) {
 		t.Skip("needs Linux")
 	}
 	for _, collector := range barograph.CollectorNames() {
-		text := agent.Equivalent(collector)
+		metric, text := agent.Equivalent(collector)
 		if text == "" {
-			if collector != barograph.CollectorNetwork {
+			if metric != "" || collector != barograph.CollectorNetwork {
 				t.Errorf("%s has none", collector)
 			}
 			continue
 		}
 		check := barograph.Check{
-			Name: string(collector), Command: text,
+			Name: metric, Command: text,
 			Interval: barograph.Duration(barograph.Day), Timeout: barograph.Duration(barograph.Day),
 		}
 		if err := check.Validate(); err != nil {
@@ -197,6 +229,24 @@ func TestEquivalents(t *testing.T) {
 					t.Errorf("it left %s behind", left[0].Name())
 				}
 			})
+		}
+	}
+}
+
+// Rules see the values of a script where they see those of this agent.
+func TestEquivalentsHaveTheMetricOfTheCollector(t *testing.T) {
+	t.Parallel()
+	all, err := agent.Measure(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range all {
+		metric, _ := agent.Equivalent(m.Collector)
+		if metric == "" || len(m.Readings) == 0 {
+			continue // as network, or as swap without any
+		}
+		if !slices.ContainsFunc(m.Readings, func(r agent.Reading) bool { return r.Metric == metric }) {
+			t.Errorf("%s does not write %s: %v", m.Collector, metric, m.Readings)
 		}
 	}
 }
@@ -229,7 +279,8 @@ func TestScriptsCountUpdates(t *testing.T) {
 				t.Skip("needs Debian")
 			}
 			path := "PATH=" + fakePrograms(t, c.program, c.list, c.status, c.security)
-			cmd := exec.Command("/bin/sh", "-c", agent.Equivalent(barograph.CollectorOSUpdates))
+			_, text := agent.Equivalent(barograph.CollectorOSUpdates)
+			cmd := exec.Command("/bin/sh", "-c", text)
 			cmd.Env = []string{path}
 			out, _ := cmd.Output()
 			if got := strings.TrimSpace(string(out)); got != c.want[0] {

@@ -5,20 +5,34 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"log/slog"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/barograph/barograph"
 	"github.com/barograph/barograph/internal/wire"
 )
 
-// agentProduct begins the User-Agent of our agent, which has the built-in collectors.
-const agentProduct = "barograph-agent/"
+const (
+	// agentProduct begins the User-Agent of our agent, which has the built-in collectors.
+	agentProduct = "barograph-agent/"
+	// markSeen is how long a host counts as just seen, so that asking costs no write.
+	markSeen = 30 * time.Second
+)
+
+// Seen notes when hosts were last heard of.
+type Seen interface {
+	MarkSeen(ctx context.Context, seen map[barograph.HostID]time.Time) error
+}
 
 type agentHandlers struct {
 	hosts           Hosts
+	seen            Seen
 	checks          Checks
-	shellEquivalent func(barograph.CollectorName) string
+	shellEquivalent func(barograph.CollectorName) (metric, command string)
+	clock           barograph.Clock
+	logger          *slog.Logger
 }
 
 // GetAgentConfig returns the checks of the host whose key was shown. Every
@@ -33,6 +47,7 @@ func (a agentHandlers) GetAgentConfig(ctx context.Context, r GetAgentConfigReque
 	if err != nil {
 		return nil, err
 	}
+	a.markSeen(ctx, host)
 	checks, err := a.checks.Checks(ctx, barograph.Page{})
 	if err != nil {
 		return nil, err
@@ -49,23 +64,40 @@ func (a agentHandlers) GetAgentConfig(ctx context.Context, r GetAgentConfigReque
 	return GetAgentConfig200JSONResponse{Body: config, Headers: GetAgentConfig200ResponseHeaders{ETag: tag}}, nil
 }
 
+// markSeen notes that the host was heard of: one whose checks are all slow has
+// nothing to submit for long, and asks meanwhile.
+func (a agentHandlers) markSeen(ctx context.Context, host barograph.Host) {
+	now := a.clock.Now()
+	if now.Sub(host.LastSeen) < markSeen {
+		return
+	}
+	if err := a.seen.MarkSeen(ctx, map[barograph.HostID]time.Time{host.ID: now}); err != nil {
+		a.logger.WarnContext(ctx, "marking a host as seen failed", "host", host.Name, "error", err)
+	}
+}
+
 // choose returns the enabled checks that are meant for a host of these labels,
-// sorted by name; those without a command only if the host has collectors.
+// sorted by name. A host without collectors gets their shell equivalents where
+// there are any, named by the metric, as that is how it submits them.
 func (a agentHandlers) choose(checks []barograph.Check, labels barograph.Labels, collectors bool) []wire.Check {
 	chosen := []wire.Check{}
 	for _, c := range checks {
 		if !c.Enabled || !c.Matchers.Matches(labels) {
 			continue
 		}
-		command := c.Command
+		name, command := c.Name, c.Command
 		if command == "" {
-			command = a.shellEquivalent(c.Collector)
+			var metric string
+			metric, command = a.shellEquivalent(c.Collector)
+			if !collectors {
+				name = metric
+			}
 		}
 		if command == "" && !collectors {
 			continue
 		}
 		chosen = append(chosen, wire.Check{
-			Name: c.Name, Command: command, Collector: c.Collector,
+			Name: name, Command: command, Collector: c.Collector,
 			Interval: c.Interval, Timeout: c.Timeout, Labels: c.Labels,
 		})
 	}

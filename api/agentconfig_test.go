@@ -5,6 +5,7 @@ import (
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -33,6 +34,9 @@ func TestAgentConfig(t *testing.T) {
 	ours := s.call(barograph.RoleAgent, "GET", "/api/agent/config", nil, "User-Agent", "barograph-agent/1.2").want(t, 200)
 	if strings.Contains(string(plain.body), `"cpu"`) || !strings.Contains(string(ours.body), `"cpu"`) {
 		t.Errorf("a check without a command is for our agent only:\n%s\n%s", plain.body, ours.body)
+	}
+	if strings.Contains(string(ours.body), "load_per_cpu_ratio") {
+		t.Errorf("our agent names its metrics itself: %s", ours.body)
 	}
 	s.call(barograph.RoleOperator, "GET", "/api/agent/config", nil).want(t, 403)
 }
@@ -81,6 +85,31 @@ func TestPlainScript(t *testing.T) {
 		a := s.call("", "POST", "/api/submit", body, wire.KeyHeader, s.keys[barograph.RoleAgent].Reveal()).want(t, 200)
 		if diff := cmp.Diff(`{"accepted":1,"host":"`+string(s.host.ID)+`"}`, string(a.body)); diff != "" {
 			t.Error(diff)
+		}
+	}
+}
+
+// TestAskingIsASignOfLife has a host whose checks are all slow.
+func TestAskingIsASignOfLife(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	for _, step := range []struct {
+		after time.Duration
+		want  time.Duration // since the epoch
+	}{
+		{0, 0},
+		{29 * time.Second, 0}, // one write in 30 s will do
+		{time.Second, 30 * time.Second},
+		{time.Hour, time.Hour + 30*time.Second},
+	} {
+		s.clock.advance(step.after)
+		s.call(barograph.RoleAgent, "GET", "/api/agent/config", nil).want(t, 200)
+		h, err := s.db.Host(t.Context(), s.host.ID)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := epoch.Add(step.want); !h.LastSeen.Equal(want) {
+			t.Errorf("last seen at %s, want %s", h.LastSeen, want)
 		}
 	}
 }

@@ -35,6 +35,7 @@ type Options struct {
 
 	Hosts         Hosts
 	HostKeys      HostKeys
+	Seen          Seen
 	Checks        Checks
 	Targets       Targets
 	Rules         Rules
@@ -50,9 +51,9 @@ type Options struct {
 	Subscriber barograph.Subscriber
 	// NewWebhookSecret makes the secret of a webhook that comes without one.
 	NewWebhookSecret func() barograph.Secret
-	// ShellEquivalent returns a shell command that prints one number like the
-	// built-in collector, "" if there is none.
-	ShellEquivalent func(barograph.CollectorName) string
+	// ShellEquivalent returns the main metric of the built-in collector and a shell
+	// command that prints it, "" and "" if there is none.
+	ShellEquivalent func(barograph.CollectorName) (metric, command string)
 
 	Submit       http.Handler // POST /api/submit
 	Samples      http.Handler // POST /api/v1/samples
@@ -72,7 +73,7 @@ func (o Options) validate() error {
 	var p barograph.Problems
 	p.Merge("config", o.Config.Validate())
 	for name, missing := range map[string]bool{
-		"Hosts": o.Hosts == nil, "HostKeys": o.HostKeys == nil, "Checks": o.Checks == nil,
+		"Hosts": o.Hosts == nil, "HostKeys": o.HostKeys == nil, "Seen": o.Seen == nil, "Checks": o.Checks == nil,
 		"Targets": o.Targets == nil, "Rules": o.Rules == nil, "Subscriptions": o.Subscriptions == nil,
 		"Events": o.Events == nil, "Predictions": o.Predictions == nil, "Forecasts": o.Forecasts == nil,
 		"Scorecards": o.Scorecards == nil, "Tokens": o.Tokens == nil, "Keys": o.Keys == nil,

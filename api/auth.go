@@ -92,8 +92,9 @@ func keyOf(r *http.Request) barograph.Secret {
 	return barograph.Secret(strings.TrimSpace(r.Header.Get("X-API-Key")))
 }
 
-// bearer returns what is known of the key. Keys that were valid once are always
-// looked up; unknown ones only while their address has not failed too often.
+// bearer returns what is known of the key. A key of the right form is always
+// looked up, however often its address has failed: others behind that address
+// may hold valid keys, and nobody guesses one.
 func (k *keyring) bearer(r *http.Request, key barograph.Secret) (bearer, error) {
 	address := addressOf(r)
 	hash, err := barograph.HashKey(key)
@@ -105,9 +106,6 @@ func (k *keyring) bearer(r *http.Request, key barograph.Secret) (bearer, error) 
 	k.mu.Unlock()
 	if known && time.Since(b.checked) < keyTrusted {
 		return b, nil
-	}
-	if !known && k.failed.tooMany(address) {
-		return bearer{}, errTooManyFailures()
 	}
 	fresh, err := k.lookUp(r.Context(), hash)
 	if unknown(err) {

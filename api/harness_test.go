@@ -131,17 +131,17 @@ func (s *server) defaults() api.Options {
 	secrets := 0
 	return api.Options{
 		Config: api.DefaultConfig(),
-		Hosts:  s.db, HostKeys: s.db, Checks: s.db, Targets: s.db, Rules: s.db, Subscriptions: s.db, Events: s.db,
+		Hosts:  s.db, HostKeys: s.db, Seen: s.db, Checks: s.db, Targets: s.db, Rules: s.db, Subscriptions: s.db, Events: s.db,
 		Predictions: s.db, Scorecards: s.db, Tokens: s.db, Keys: s.db, Forecasts: forecasts{}, Subscriber: s.bus,
 		NewWebhookSecret: func() barograph.Secret {
 			secrets++
 			return "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 		},
-		ShellEquivalent: func(c barograph.CollectorName) string {
+		ShellEquivalent: func(c barograph.CollectorName) (metric, command string) {
 			if c == barograph.CollectorLoad {
-				return "cut -d' ' -f1 /proc/loadavg"
+				return "load_per_cpu_ratio", "cut -d' ' -f1 /proc/loadavg"
 			}
-			return ""
+			return "", ""
 		},
 		Submit: taken, Samples: taken, PromQL: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("Content-Type", "application/json")

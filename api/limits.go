@@ -60,14 +60,6 @@ func newLoginFailures(perMinute int) *loginFailures {
 	return &loginFailures{perMinute: perMinute, limits: map[netip.Prefix]*rate.Limiter{}}
 }
 
-// tooMany reports whether the address has used up its failures for now.
-func (f *loginFailures) tooMany(address netip.Prefix) bool {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	limit, ok := f.limits[address]
-	return ok && limit.Tokens() < 1
-}
-
 // count records a failure and returns what to answer: err, or that there were
 // too many.
 func (f *loginFailures) count(address netip.Prefix, err error) error {
@@ -81,13 +73,9 @@ func (f *loginFailures) count(address netip.Prefix, err error) error {
 		limit = rate.NewLimiter(rate.Every(time.Minute/time.Duration(f.perMinute)), f.perMinute)
 		f.limits[address] = limit
 	}
-	if !limit.Allow() {
-		return errTooManyFailures()
+	if limit.Allow() {
+		return err
 	}
-	return err
-}
-
-func errTooManyFailures() error {
 	return &barograph.Error{
 		Kind: barograph.KindRateLimited, RetryAfter: time.Minute,
 		Message: "too many unknown keys came from this address; check the key and wait a minute",

@@ -235,6 +235,8 @@ func TestRefusalsNameTheField(t *testing.T) {
 		{"array", "/api/v1/rules", `[]`, []string{"body"}},
 		{"null", "/api/v1/rules", `null`, []string{"body"}},
 		{"unknown", "/api/v1/hosts", `{"name":"a","colour":"red"}`, []string{"colour"}},
+		{"two documents", "/api/v1/hosts", `{"name":"x1"} {"name":"x2"}`, []string{"body"}},
+		{"something behind", "/api/v1/hosts", `{"name":"x1"}x`, []string{"body"}},
 		{"selector", "/api/v1/rules", `{"name":"a","series":"disk{","operator":">","limit":1}`, []string{"series"}},
 		{"metric", "/api/v1/rules", `{"name":"a","series":"{a=\"b\"}","operator":">","limit":1}`, []string{"series"}},
 		{"operator", "/api/v1/rules", `{"name":"a","series":"disk","operator":"=","limit":1}`, []string{"operator"}},
@@ -294,12 +296,36 @@ func TestQueryRefusals(t *testing.T) {
 		"/api/v1/forecasts?state=maybe":               "state",
 		"/api/v1/scorecard?from=2027-01-01T00:00:00Z": "from",
 		"/api/v1/events/stream?type=nope":             "type",
+		"/api/v1/events/stream?types=nope":            "types",
+		"/api/v1/hosts?lmit=1":                        "lmit",
+		"/api/v1/hosts?limit=1;after=x":               "query",
 	} {
 		a := s.call(barograph.RoleViewer, "GET", path, nil).want(t, 400)
 		var p api.Problem
 		a.into(t, &p)
 		if len(p.Errors) == 0 || !strings.HasPrefix(p.Errors[0].Field, field) {
 			t.Errorf("%s: %s", path, a.body)
+		}
+	}
+}
+
+// What is misspelt is answered with what there is.
+func TestUnknownParametersAreNamed(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	for path, want := range map[string]string{
+		"/api/v1/hosts?lmit=1&limit=2&x=3":                  "lmit: is not known here; known are after, limit. x: is not known here; known are after, limit. ",
+		"/api/v1/hosts/" + string(s.host.ID) + "?limit=1":   "limit: is not known here; there are no parameters. ",
+		"/api/v1/hosts/" + string(s.host.ID) + "?after=%zz": `query: can't be read: invalid URL escape "%zz". `,
+	} {
+		var p api.Problem
+		s.call(barograph.RoleViewer, "GET", path, nil).want(t, 400).into(t, &p)
+		got := ""
+		for _, e := range p.Errors {
+			got += e.Field + ": " + e.Message + ". "
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("%s: %s", path, diff)
 		}
 	}
 }

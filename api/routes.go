@@ -115,7 +115,7 @@ func newResources(o Options, ring *keyring, v *validator) ServerInterfaceWrapper
 		forecastHandlers{o.Forecasts},
 		scorecardHandlers{o.Scorecards, o.Clock},
 		tokenHandlers{o.Tokens, ring, o.Clock},
-		agentHandlers{o.Hosts, o.Checks, o.ShellEquivalent},
+		agentHandlers{o.Hosts, o.Seen, o.Checks, o.ShellEquivalent, o.Clock, o.Logger},
 	}
 	return ServerInterfaceWrapper{
 		Handler: NewStrictHandlerWithOptions(h, nil, StrictHTTPServerOptions{

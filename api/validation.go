@@ -21,6 +21,7 @@ var document []byte
 
 // validator refuses requests that openapi.yaml does not allow.
 type validator struct {
+	doc        *openapi3.T
 	middleware func(http.Handler) http.Handler
 	failures   failures
 }
@@ -34,7 +35,7 @@ func newValidator(f failures) (*validator, error) {
 		return nil, err
 	}
 	doc.SetStringFormatValidators(formats())
-	v := &validator{failures: f}
+	v := &validator{doc: doc, failures: f}
 	v.middleware = nethttpmiddleware.OapiRequestValidatorWithOptions(doc, &nethttpmiddleware.Options{
 		Options: openapi3filter.Options{
 			MultiError:              true,
@@ -51,7 +52,9 @@ func newValidator(f failures) (*validator, error) {
 }
 
 // validate lets through what the document allows.
-func (v *validator) validate(next http.HandlerFunc) http.Handler { return v.middleware(next) }
+func (v *validator) validate(next http.HandlerFunc) http.Handler {
+	return v.strict(v.middleware(next))
+}
 
 // refuse answers a request that could not be read.
 func (v *validator) refuse(w http.ResponseWriter, r *http.Request, err error) {

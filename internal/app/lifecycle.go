@@ -66,7 +66,7 @@ func (l *lifecycle) run(ctx context.Context) error {
 	var failed error
 	select {
 	case <-ctx.Done():
-		l.log.Info("stopping")
+		l.log.InfoContext(ctx, "stopping")
 	case r := <-ended:
 		err := <-r.done
 		r.done <- nil

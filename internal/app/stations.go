@@ -112,7 +112,7 @@ type parts struct {
 func (a *App) newAPI(p parts) (*api.API, error) {
 	return api.New(api.Options{
 		Config: a.cfg.API,
-		Hosts:  p.db, HostKeys: p.db, Checks: p.db, Targets: p.db, Rules: p.db, Subscriptions: p.db, Events: p.db,
+		Hosts:  p.db, HostKeys: p.db, Seen: p.db, Checks: p.db, Targets: p.db, Rules: p.db, Subscriptions: p.db, Events: p.db,
 		Predictions: p.db, Forecasts: p.forecaster, Scorecards: p.db, Tokens: p.db, Keys: p.db,
 		Subscriber: p.events, NewWebhookSecret: alerting.NewWebhookSecret, ShellEquivalent: agent.Equivalent,
 		Submit: p.in.Submit(), Samples: p.in.Samples(), LineProtocol: p.in.LineProtocol(),

@@ -52,8 +52,8 @@ func TestTenLineScript(t *testing.T) {
 	if got, _ := s.Value(t, `answer{host="script-host"}`); got != "42" {
 		t.Errorf("PromQL answers %q, want 42", got)
 	}
-	if got, ok := s.Value(t, `memory{host="script-host"}`); !ok {
-		t.Errorf("the default check memory has the value %q, want one", got)
+	if got, ok := s.Value(t, `memory_used_ratio{host="script-host"}`); !ok {
+		t.Errorf("the default check memory has the value %q, want one that the default rules see", got)
 	}
 }
 
