@@ -1,7 +1,11 @@
 package barograph
 
 import (
+	"maps"
 	"math"
+	"slices"
+	"strings"
+	"text/template"
 	"time"
 )
 
@@ -73,7 +77,7 @@ type Rule struct {
 	Series   Selector `json:"series"` // a metric name is required
 	Operator Operator `json:"operator"`
 	Limit    float64  `json:"limit"`
-	For      Duration `json:"for"`     // how long the limit must be crossed, and kept again, before that counts
+	For      Duration `json:"for"`     // how long samples must cross the limit, or keep it again, before that counts
 	Horizon  Duration `json:"horizon"` // how far to look ahead; 0: only breaches
 	// A prediction opens at a probability of OpenAt or more, and is averted
 	// below CloseAt.
@@ -83,8 +87,7 @@ type Rule struct {
 	Severity Severity `json:"severity"`
 	Labels   Labels   `json:"labels"` // added to the rule's events
 	// Annotations are text/template texts for messages, as "summary" and
-	// "runbook". Fields: .Rule .Series .Labels .Value .Limit .Operator
-	// .Probability .ETA (.Early .Median .Late) .Lead.
+	// "runbook", on the fields of AnnotationData.
 	Annotations map[string]string `json:"annotations,omitempty"`
 	Enabled     bool              `json:"enabled"`
 	CreatedAt   time.Time         `json:"created_at"`
@@ -131,10 +134,58 @@ func (r Rule) Validate() error {
 		p.Addf("bounds", "min %v is not below max %v", *b.Min, *b.Max)
 	}
 	p.Merge("labels", r.Labels.Validate())
-	for name := range r.Annotations {
+	r.validateAnnotations(&p)
+	return p.Err("rule")
+}
+
+func (r Rule) validateAnnotations(p *Problems) {
+	for _, name := range slices.Sorted(maps.Keys(r.Annotations)) {
 		if !ValidName(name) {
 			p.Addf("annotations", "name %q is not %s", clip(name), MetricNameRule)
+			continue
+		}
+		if _, err := exampleAnnotationData().Render(r.Annotations[name]); err != nil {
+			p.Addf("annotations."+name, "%s", err)
 		}
 	}
-	return p.Err("rule")
+}
+
+// AnnotationData is what the template of an annotation may use.
+type AnnotationData struct {
+	Rule         string // its name
+	Series       string // disk_used_ratio{host="db-1",mount="/"}
+	Metric       string // the series' name
+	Labels       map[string]string
+	Value, Limit float64
+	Operator     string
+	// Probability and ETA are those told last. Without a prediction they are
+	// zero and nil: {{with .ETA}}{{.Median}}{{end}}.
+	Probability float64
+	ETA         *ETA
+	Lead        time.Duration // how long before the breach it was predicted
+}
+
+// Render runs the template text of an annotation. A label that the series lacks
+// is empty.
+func (d AnnotationData) Render(text string) (string, error) {
+	tmpl, err := template.New("annotation").Option("missingkey=zero").Parse(text)
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	if err := tmpl.Execute(&b, d); err != nil {
+		return "", err
+	}
+	return b.String(), nil
+}
+
+// exampleAnnotationData returns data with every field filled.
+func exampleAnnotationData() AnnotationData {
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	series := Series{Metric: "disk_used_ratio", Labels: NewLabels(map[string]string{"host": "db-1", "mount": "/"})}
+	return AnnotationData{
+		Rule: "Disk space", Series: series.String(), Metric: series.Metric, Labels: series.Labels.Map(),
+		Value: .8, Limit: .9, Operator: string(Above), Probability: .9,
+		ETA: &ETA{Early: at, Median: at.Add(time.Hour), Late: at.Add(2 * time.Hour)}, Lead: time.Hour,
+	}
 }

@@ -8,13 +8,14 @@ import (
 
 // Config says how the engine judges.
 type Config struct {
-	// Interval is how often time itself is judged: holds that ran out, hosts
-	// that fell silent, predictions whose time passed.
+	// Interval is how often time itself is judged: hosts that fell silent,
+	// predictions whose time passed, series that are gone.
 	Interval barograph.Duration `yaml:"interval"`
 	// HostSilentAfter is how long a host may say nothing.
 	HostSilentAfter barograph.Duration `yaml:"host_silent_after"`
 	// MaxSampleAge is how old a sample may be on arrival and still start or end
-	// a breach: an agent that catches up after hours alerts nobody.
+	// a breach: an agent that catches up after hours alerts nobody. Nor does
+	// what was last heard of a series before that, after a restart.
 	MaxSampleAge barograph.Duration `yaml:"max_sample_age"`
 	// ForgetAfter is how long a series may be missing before its open breach
 	// ends and its open prediction is withdrawn.

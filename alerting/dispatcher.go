@@ -56,6 +56,7 @@ type Dispatcher struct {
 	unsaved   []try
 	retries   []time.Time // when tries that were planned here are due
 	storeDown bool
+	missing   map[barograph.EndpointKind]bool // channels that were logged as not configured
 }
 
 // try is a delivery that was tried, or found too old for it.
@@ -83,7 +84,7 @@ func NewDispatcher(cfg DeliveryConfig, store DispatchStore, notifiers map[barogr
 		cfg: cfg, policy: newRetryPolicy(cfg), store: store, notifiers: notifiers,
 		log: deps.Log, metrics: newDispatcherMetrics(deps.Metrics),
 		wake: make(chan struct{}, 1), finished: make(chan try, cfg.Concurrency),
-		flight: newInFlight(cfg.Concurrency, cfg.PerEndpoint),
+		flight: newInFlight(cfg.Concurrency, cfg.PerEndpoint), missing: map[barograph.EndpointKind]bool{},
 	}, nil
 }
 
@@ -202,12 +203,12 @@ func (d *Dispatcher) save(ctx context.Context) error {
 	if err := d.store.SaveDeliveryResults(ctx, results); err != nil {
 		return fmt.Errorf("save %d delivery results: %w", len(results), err)
 	}
-	for _, r := range results {
+	for i, r := range results {
 		d.flight.remove(r.Delivery)
 		if r.Delivery.State == barograph.DeliveryPending {
 			d.retries = append(d.retries, r.Delivery.NextTry)
 		}
-		d.report(ctx, r)
+		d.report(ctx, d.unsaved[i], r)
 	}
 	d.unsaved = d.unsaved[:0]
 	return nil

@@ -43,7 +43,7 @@ func newEmail(cfg EmailConfig, messages *Messages, reach Reach) *email {
 // Notify mails the event to the endpoint's addresses over one connection.
 func (m *email) Notify(ctx context.Context, e barograph.Event, ep barograph.Endpoint) Outcome {
 	if m.cfg.Host == "" {
-		return temporarily("e-mail is not configured: set delivery.email.host")
+		return temporarily("e-mail is %w: set delivery.email.host", errNotConfigured)
 	}
 	text, err := m.messages.Render(e)
 	if err != nil {

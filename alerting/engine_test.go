@@ -221,14 +221,39 @@ func TestForTakesItsTime(t *testing.T) {
 	w := newWorld(t, r)
 	w.sample(disk("db-1"), .95)
 	w.at("1h59m")
+	w.sample(disk("db-1"), .95)
+	w.at("2h0m5s")
 	w.tick()
-	w.expect()
+	w.expect() // nothing says that it is crossed still
 	w.at("2h0m10s")
+	w.sample(disk("db-1"), .95)
 	w.tick()
 	w.expect(starts)
 	if e, at := w.last(), worldStart().Add(2*time.Hour); !e.Time.Equal(at) || !e.Data.Breach.StartedAt.Equal(worldStart()) {
 		t.Errorf("event of %s tells of a breach since %s", e.Time, e.Data.Breach.StartedAt)
 	}
+}
+
+// TestOldSamplesStartNothingAtAStart: a series that fell silent long before a
+// restart, as that of a renamed host, is no news, unless its breach was open.
+func TestOldSamplesStartNothingAtAStart(t *testing.T) {
+	t.Parallel()
+	r := diskRule()
+	r.For = barograph.Duration(30 * time.Minute)
+	w := newWorld(t, r)
+	for m := range 60 {
+		w.at(fmt.Sprintf("%dm", m))
+		w.unjudged(disk("renamed"), .95)
+		w.unjudged(disk("db-1"), .5)
+	}
+	w.at("1h16m")
+	w.unjudged(disk("db-1"), .95)
+	w.restart(0)
+	w.expect()
+	w.at("1h20m")
+	w.sample(disk("renamed"), .95)
+	w.tick()
+	w.expect(starts)
 }
 
 func TestRuleChanges(t *testing.T) {

@@ -1,12 +1,6 @@
 package alerting
 
-import (
-	"strings"
-	"text/template"
-	"time"
-
-	"github.com/barograph/barograph"
-)
+import "github.com/barograph/barograph"
 
 // eventOf returns the event that tells of the transition, but for its ID.
 func eventOf(t transition) barograph.Event {
@@ -29,24 +23,13 @@ func eventOf(t transition) barograph.Event {
 	return e
 }
 
-// annotations are what templates of a rule may use.
-type annotations struct {
-	Rule, Series, Metric string
-	Labels               map[string]string
-	Value, Limit         float64
-	Operator             string
-	Probability          float64
-	ETA                  *barograph.ETA
-	Lead                 time.Duration
-}
-
 // annotate runs the rule's annotation templates. A template that fails tells
 // so in its place: an event is never held up by its decoration.
 func annotate(t transition) map[string]string {
 	if len(t.rule.Annotations) == 0 {
 		return nil
 	}
-	data := annotations{
+	data := barograph.AnnotationData{
 		Rule: t.rule.Name, Series: t.series.String(), Metric: t.series.Metric, Labels: t.series.Labels.Map(),
 		Value: t.value, Limit: t.rule.Limit, Operator: string(t.rule.Operator),
 	}
@@ -55,19 +38,11 @@ func annotate(t transition) map[string]string {
 	}
 	out := make(map[string]string, len(t.rule.Annotations))
 	for name, text := range t.rule.Annotations {
-		out[name] = render(text, data)
+		said, err := data.Render(text)
+		if err != nil {
+			said = "template error: " + err.Error()
+		}
+		out[name] = said
 	}
 	return out
-}
-
-func render(text string, data annotations) string {
-	tmpl, err := template.New("annotation").Option("missingkey=zero").Parse(text)
-	if err != nil {
-		return "template error: " + err.Error()
-	}
-	var b strings.Builder
-	if err := tmpl.Execute(&b, data); err != nil {
-		return "template error: " + err.Error()
-	}
-	return b.String()
 }

@@ -3,6 +3,7 @@ package alerting
 import (
 	"context"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -55,8 +56,11 @@ type Outcome struct {
 	StatusCode int           // of HTTP or SMTP; 0: no answer
 	Response   string        // the first 1 KiB of the answer
 	RetryAfter time.Duration // when the receiver asks to be tried again; 0: it did not say
-	Err        error         // nil if delivered
+	Err        error         // nil if delivered to all recipients
 }
+
+// errNotConfigured is in the outcomes of a channel that lacks a setting.
+var errNotConfigured = errors.New("not configured")
 
 // Reach is how notifiers get at the outside world. The zero value is the
 // system's own way.

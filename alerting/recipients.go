@@ -1,6 +1,7 @@
 package alerting
 
 import (
+	"fmt"
 	"slices"
 	"sync"
 
@@ -26,16 +27,18 @@ func newRecipients() *recipients { return &recipients{served: map[served][]strin
 
 // sendAll calls send for each recipient who has not got the event yet, and
 // makes one outcome of theirs: delivered if at least one was served and none
-// may be served later.
+// may be served later. Its error names all who were not.
 func (r *recipients) sendAll(e barograph.Event, ep barograph.Endpoint, send func(to string) Outcome) Outcome {
 	key := served{e.ID, ep.ID}
 	done := r.get(key)
 	var last, failed Outcome
+	var errs error
 	for _, to := range ep.To {
 		if slices.Contains(done, to) {
 			continue
 		}
 		o := send(to)
+		errs = both(errs, o.Err)
 		switch o.Verdict {
 		case VerdictDelivered:
 			done = append(done, to)
@@ -51,16 +54,29 @@ func (r *recipients) sendAll(e barograph.Event, ep barograph.Endpoint, send func
 	switch {
 	case failed.Verdict == VerdictTemporary || failed.Verdict == VerdictUnknown && failed.Err != nil:
 		r.set(key, done)
+		failed.Err = errs
 		return failed
 	case len(done) == 0 && failed.Err != nil:
+		failed.Err = errs
 		return failed
 	}
 	r.set(key, nil)
 	last.Verdict = VerdictDelivered
-	if failed.Err != nil {
-		last.Response = keptAnswer([]byte("not to all: " + failed.Err.Error()))
+	if errs != nil {
+		last.Err = fmt.Errorf("not to all: %w", errs)
 	}
 	return last
+}
+
+// both returns an error that tells both in one line. Either may be nil.
+func both(a, b error) error {
+	if a == nil {
+		return b
+	}
+	if b == nil {
+		return a
+	}
+	return fmt.Errorf("%w; %w", a, b)
 }
 
 func (r *recipients) get(key served) []string {

