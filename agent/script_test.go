@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -124,7 +125,7 @@ func TestScriptRunsChecksOfOneName(t *testing.T) {
 	}
 	s := newServer(t, check("a"), check("b"))
 	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "sleep"), []byte("#!/bin/sh\nkill $PPID\n"), 0o700); err != nil {
+	if err := writeProgram(filepath.Join(dir, "sleep"), "#!/bin/sh\nkill $PPID\n"); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command("/bin/sh", "agent.sh")
@@ -251,6 +252,15 @@ func TestEquivalentsHaveTheMetricOfTheCollector(t *testing.T) {
 	}
 }
 
+// writeProgram writes a program so that it can be run at once: a child that
+// another test forks meanwhile would hold the file open for writing, and running
+// it would fail with "text file busy".
+func writeProgram(path, text string) error {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	return os.WriteFile(path, []byte(text), 0o700)
+}
+
 // TestScriptsCountUpdates runs both shell forms of the collector os_updates with
 // package managers that print what the real ones do.
 func TestScriptsCountUpdates(t *testing.T) {
@@ -320,7 +330,7 @@ func fakePrograms(t *testing.T, program, list string, status int, security strin
 	}
 	script := "#!/bin/sh\ncase \"$*\" in *--security* | *list-patches*) " + second + " ;; esac\n" +
 		"cat " + goldenPath(t, list) + "\nexit " + strconv.Itoa(status) + "\n"
-	if err := os.WriteFile(filepath.Join(dir, program), []byte(script), 0o700); err != nil {
+	if err := writeProgram(filepath.Join(dir, program), script); err != nil {
 		t.Fatal(err)
 	}
 	return dir

@@ -44,7 +44,7 @@ func TestTenLineScript(t *testing.T) {
 	if err := os.WriteFile(script, []byte(theScript), 0o700); err != nil {
 		t.Fatal(err)
 	}
-	cmd := exec.CommandContext(t.Context(), script)
+	cmd := exec.CommandContext(t.Context(), "bash", script)
 	cmd.Env = append(os.Environ(), "SERVER="+s.URL, "KEY="+key.Reveal())
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("the script failed: %v\n%s", err, out)
