@@ -109,24 +109,29 @@ func (a *App) shutDown(ctx context.Context, server *http.Server) {
 // unusedConns are the connections that nobody has sent anything over. Shutdown
 // would wait for each of them, some seconds; clients open them in reserve.
 type unusedConns struct {
-	mu    sync.Mutex
-	conns map[net.Conn]bool
+	mu     sync.Mutex
+	conns  map[net.Conn]bool
+	closed bool // one that was just being accepted is closed as it comes
 }
 
 // follow is told of every change of a connection.
 func (u *unusedConns) follow(c net.Conn, state http.ConnState) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	if state == http.StateNew {
-		u.conns[c] = true
-	} else {
+	switch {
+	case state != http.StateNew:
 		delete(u.conns, c)
+	case u.closed:
+		_ = c.Close()
+	default:
+		u.conns[c] = true
 	}
 }
 
 func (u *unusedConns) close() {
 	u.mu.Lock()
 	defer u.mu.Unlock()
+	u.closed = true
 	for c := range u.conns {
 		_ = c.Close() // nobody waits for what would come over it
 	}
