@@ -408,13 +408,14 @@ func TestRetryKeepsTheBatch(t *testing.T) {
 	fill(t, dir, 10, spool.Options{})
 	s := newServer(t)
 	var ids []string
-	s.answer = func(b wire.Batch) (int, any, http.Header) {
+	answer := func(b wire.Batch) (int, any, http.Header) {
 		ids = append(ids, b.ID)
 		if len(ids) < 3 {
 			return http.StatusInternalServerError, nil, nil
 		}
 		return 0, nil, nil
 	}
+	s.with(func() { s.answer = answer })
 	start(t, configFor(s, dir))
 	eventually(t, "the samples", func() bool { return len(s.values("filled")) == 10 })
 	s.mu.Lock()
@@ -454,7 +455,7 @@ func TestRefusedSamples(t *testing.T) {
 			fill(t, dir, 300, spool.Options{})
 			s := newServer(t)
 			good := map[float64]bool{}
-			s.answer = func(b wire.Batch) (int, any, http.Header) {
+			answer := func(b wire.Batch) (int, any, http.Header) {
 				if len(bad(b)) == 0 {
 					return 0, nil, nil
 				}
@@ -466,6 +467,7 @@ func TestRefusedSamples(t *testing.T) {
 				}
 				return status, body, nil
 			}
+			s.with(func() { s.answer = answer })
 			book, stop := start(t, configFor(s, dir))
 			if c.name != "too large" {
 				eventually(t, "the reason in the log", func() bool { return book.count("seven is not allowed") > 0 })
@@ -502,12 +504,13 @@ func TestLargeBatchesAreHalved(t *testing.T) {
 	dir := t.TempDir()
 	fill(t, dir, 5000, spool.Options{})
 	s := newServer(t)
-	s.answer = func(b wire.Batch) (int, any, http.Header) {
+	answer := func(b wire.Batch) (int, any, http.Header) {
 		if len(b.Samples) > 700 {
 			return http.StatusRequestEntityTooLarge, nil, nil
 		}
 		return 0, nil, nil
 	}
+	s.with(func() { s.answer = answer })
 	start(t, configFor(s, dir))
 	eventually(t, "all samples", func() bool { return len(s.values("filled")) == 5000 })
 	if got := s.values("filled"); !slices.IsSorted(got) {
@@ -623,7 +626,8 @@ func TestKilledAgent(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	s := newServer(t, command("count", counting(t.TempDir())))
-	s.answer = func(wire.Batch) (int, any, http.Header) { return http.StatusBadGateway, nil, nil }
+	answer := func(wire.Batch) (int, any, http.Header) { return http.StatusBadGateway, nil, nil }
+	s.with(func() { s.answer = answer })
 	args, err := json.Marshal([]string{s.URL, s.key.Reveal(), dir})
 	if err != nil {
 		t.Fatal(err)
