@@ -408,14 +408,15 @@ func TestRetryKeepsTheBatch(t *testing.T) {
 	fill(t, dir, 10, spool.Options{})
 	s := newServer(t)
 	var ids []string
-	answer := func(b wire.Batch) (int, any, http.Header) {
-		ids = append(ids, b.ID)
-		if len(ids) < 3 {
-			return http.StatusInternalServerError, nil, nil
+	s.with(func() {
+		s.answer = func(b wire.Batch) (int, any, http.Header) {
+			ids = append(ids, b.ID)
+			if len(ids) < 3 {
+				return http.StatusInternalServerError, nil, nil
+			}
+			return 0, nil, nil
 		}
-		return 0, nil, nil
-	}
-	s.with(func() { s.answer = answer })
+	})
 	start(t, configFor(s, dir))
 	eventually(t, "the samples", func() bool { return len(s.values("filled")) == 10 })
 	s.mu.Lock()
@@ -455,19 +456,20 @@ func TestRefusedSamples(t *testing.T) {
 			fill(t, dir, 300, spool.Options{})
 			s := newServer(t)
 			good := map[float64]bool{}
-			answer := func(b wire.Batch) (int, any, http.Header) {
-				if len(bad(b)) == 0 {
-					return 0, nil, nil
-				}
-				status, body := c.answer(b)
-				if r, ok := body.(wire.Result); ok && r.Accepted > 0 {
-					for _, x := range b.Samples {
-						good[x.Value] = int(x.Value)%100 != 7
+			s.with(func() {
+				s.answer = func(b wire.Batch) (int, any, http.Header) {
+					if len(bad(b)) == 0 {
+						return 0, nil, nil
 					}
+					status, body := c.answer(b)
+					if r, ok := body.(wire.Result); ok && r.Accepted > 0 {
+						for _, x := range b.Samples {
+							good[x.Value] = int(x.Value)%100 != 7
+						}
+					}
+					return status, body, nil
 				}
-				return status, body, nil
-			}
-			s.with(func() { s.answer = answer })
+			})
 			book, stop := start(t, configFor(s, dir))
 			if c.name != "too large" {
 				eventually(t, "the reason in the log", func() bool { return book.count("seven is not allowed") > 0 })
@@ -504,13 +506,14 @@ func TestLargeBatchesAreHalved(t *testing.T) {
 	dir := t.TempDir()
 	fill(t, dir, 5000, spool.Options{})
 	s := newServer(t)
-	answer := func(b wire.Batch) (int, any, http.Header) {
-		if len(b.Samples) > 700 {
-			return http.StatusRequestEntityTooLarge, nil, nil
+	s.with(func() {
+		s.answer = func(b wire.Batch) (int, any, http.Header) {
+			if len(b.Samples) > 700 {
+				return http.StatusRequestEntityTooLarge, nil, nil
+			}
+			return 0, nil, nil
 		}
-		return 0, nil, nil
-	}
-	s.with(func() { s.answer = answer })
+	})
 	start(t, configFor(s, dir))
 	eventually(t, "all samples", func() bool { return len(s.values("filled")) == 5000 })
 	if got := s.values("filled"); !slices.IsSorted(got) {
@@ -626,8 +629,9 @@ func TestKilledAgent(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	s := newServer(t, command("count", counting(t.TempDir())))
-	answer := func(wire.Batch) (int, any, http.Header) { return http.StatusBadGateway, nil, nil }
-	s.with(func() { s.answer = answer })
+	s.with(func() {
+		s.answer = func(wire.Batch) (int, any, http.Header) { return http.StatusBadGateway, nil, nil }
+	})
 	args, err := json.Marshal([]string{s.URL, s.key.Reveal(), dir})
 	if err != nil {
 		t.Fatal(err)
