@@ -30,7 +30,7 @@ func health(ctx context.Context, args []string, std streams) error {
 	}
 	res, err := new(http.Client).Do(req)
 	if err != nil {
-		return fmt.Errorf("ask whether the server is ready: %w", err)
+		return fmt.Errorf("ask whether the server is ready: %w; start it, or name its address by --url", err)
 	}
 	defer func() { _ = res.Body.Close() }()
 	if _, err := io.Copy(std.out, io.LimitReader(res.Body, 1<<20)); err != nil {
