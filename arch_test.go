@@ -24,6 +24,7 @@ var layers = map[string][]string{
 	"ingest":                     {".", "internal/wire"},
 	"probes":                     {".", "internal/config"},
 	"forecast":                   {"."},
+	"forecast/train":             {".", "forecast"},
 	"alerting":                   {".", "internal/chart"},
 	"api":                        {".", "internal/wire"},
 	"dashboards":                 {"."},
@@ -47,7 +48,7 @@ var layers = map[string][]string{
 		"internal/",
 	},
 	"internal/demo":       {".", "internal/wire"},
-	"cmd/barograph":       {".", "internal/app", "internal/chart", "internal/config", "internal/demo", "internal/telemetry", "probes"},
+	"cmd/barograph":       {".", "forecast", "internal/app", "internal/chart", "internal/config", "internal/demo", "internal/telemetry", "probes"},
 	"cmd/barograph-agent": {".", "agent"},
 }
 

@@ -9,6 +9,7 @@ type Change struct {
 	Predictions []Prediction // inserted, or replaced by ID
 	Breaches    []Breach     // inserted, or replaced by ID
 	Silences    []HostSilence
+	Standings   []RuleStanding
 	Events      []Event
 	Deliveries  []Delivery
 }

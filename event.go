@@ -32,6 +32,9 @@ const (
 	EventHostReturned        EventType = "host.returned"
 	EventEndpointDisabled    EventType = "endpoint.disabled"
 	EventEndpointEnabled     EventType = "endpoint.enabled"
+	EventRuleDemoted         EventType = "rule.demoted"
+	EventRuleRestored        EventType = "rule.restored"
+	EventRuleDigest          EventType = "rule.digest"
 	EventWatchdog            EventType = "watchdog"
 )
 
@@ -41,8 +44,14 @@ func EventTypes() []EventType {
 		EventPredictionOpened, EventPredictionUpdated, EventPredictionConfirmed,
 		EventPredictionAverted, EventPredictionExpired, EventPredictionWithdrawn,
 		EventBreachStarted, EventBreachEnded, EventHostSilent, EventHostReturned,
-		EventEndpointDisabled, EventEndpointEnabled, EventWatchdog,
+		EventEndpointDisabled, EventEndpointEnabled,
+		EventRuleDemoted, EventRuleRestored, EventRuleDigest, EventWatchdog,
 	}
+}
+
+// aboutRule reports whether the event is about all that a rule predicts.
+func (t EventType) aboutRule() bool {
+	return t == EventRuleDemoted || t == EventRuleRestored || t == EventRuleDigest
 }
 
 // MatchEventType reports whether the type matches a pattern such as
@@ -82,7 +91,12 @@ type EventData struct {
 	Breach      *Breach           `json:"breach,omitempty"`
 	Host        *HostRef          `json:"host,omitempty"`
 	Endpoint    *EndpointRef      `json:"endpoint,omitempty"`
-	Test        bool              `json:"test,omitempty"` // sent by somebody to try an endpoint
+	Demotion    *Demotion         `json:"demotion,omitempty"` // with rule.restored: that which it ends
+	Digest      *Digest           `json:"digest,omitempty"`
+	// DigestOnly says of a prediction's event that its rule is demoted: it is
+	// on the bus and on record, but sent to nobody.
+	DigestOnly bool `json:"digest_only,omitempty"`
+	Test       bool `json:"test,omitempty"` // sent by somebody to try an endpoint
 }
 
 // RuleRef is what an event says of its rule.

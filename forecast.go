@@ -43,6 +43,8 @@ type Forecast struct {
 	CDF [CDFPoints]float64 `json:"cdf"`
 	// ETA is nil with a refusal.
 	ETA *ETA `json:"eta,omitempty"`
+	// Uncalibrated is what the models said; nil if nothing was corrected.
+	Uncalibrated *Uncalibrated `json:"uncalibrated,omitempty"`
 	// Reason says in plain words and numbers why.
 	Reason string `json:"reason"`
 }

@@ -255,6 +255,17 @@ func (ms Matchers) Matches(ls Labels) bool {
 	return true
 }
 
+// matchPresent reports whether the labels that are there match, as those that
+// are not may have any value.
+func (ms Matchers) matchPresent(ls Labels) bool {
+	for _, m := range ms {
+		if value := ls.Get(m.Name); value != "" && !m.Matches(value) {
+			return false
+		}
+	}
+	return true
+}
+
 // String returns the matchers in braces, "{}" if there are none.
 func (ms Matchers) String() string {
 	parts := make([]string, len(ms))

@@ -46,7 +46,9 @@ type Announcement struct {
 	Value       float64   `json:"value"`
 	Probability float64   `json:"probability"`
 	ETA         ETA       `json:"eta"`
-	Reason      string    `json:"reason"`
+	// Uncalibrated is what the models said; nil if nothing was corrected.
+	Uncalibrated *Uncalibrated `json:"uncalibrated,omitempty"`
+	Reason       string        `json:"reason"`
 }
 
 // BreachID identifies a breach.
@@ -89,12 +91,42 @@ type Scorecard struct {
 	Precision  *float64  `json:"precision"`
 	Recall     *float64  `json:"recall"`
 	MedianLead Duration  `json:"median_lead"` // of the confirmed; 0 if there is none
+	// Covered are the confirmed whose breach came between the early and the late
+	// time announced first; Coverage = Covered / Confirmed, where 0.8 is right.
+	Covered  int      `json:"covered"`
+	Coverage *float64 `json:"coverage"`
+	// BrierScore is the mean squared difference between the probability announced
+	// first and what came, 1 or 0, over the predictions that Precision counts: 0
+	// is perfect, and 0.25 is what always saying 50 % earns.
+	BrierScore *float64 `json:"brier_score"`
+	// Reliability compares, for the same predictions, how sure they were with
+	// how often they came true. Bins without predictions are left out.
+	Reliability []ReliabilityBin `json:"reliability"`
 }
 
-// Score fills in the two ratios from the counts.
+// ReliabilityBin holds the predictions that were announced with a probability
+// of From or more and less than To.
+type ReliabilityBin struct {
+	From        float64 `json:"from"`
+	To          float64 `json:"to"`
+	Predictions int     `json:"predictions"`
+	Announced   float64 `json:"announced"` // the mean of what was announced
+	CameTrue    int     `json:"came_true"`
+}
+
+// ReliabilityBins is how many bins the probabilities are sorted into.
+const ReliabilityBins = 10
+
+// BinOf returns the number of the bin that the probability belongs to.
+func BinOf(probability float64) int {
+	return int(min(max(probability, 0)*ReliabilityBins, ReliabilityBins-1))
+}
+
+// Score fills in the ratios of counts.
 func (s *Scorecard) Score() {
 	s.Precision = ratio(s.Confirmed, s.Confirmed+s.Expired+s.Averted-s.Turned)
 	s.Recall = ratio(s.Foreseen, s.Breaches)
+	s.Coverage = ratio(s.Covered, s.Confirmed)
 }
 
 func ratio(part, whole int) *float64 {

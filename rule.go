@@ -92,6 +92,22 @@ type Rule struct {
 	Enabled     bool              `json:"enabled"`
 	CreatedAt   time.Time         `json:"created_at"`
 	UpdatedAt   time.Time         `json:"updated_at"`
+	// JudgedSince is when the rule last became another one, by what SameJudgement
+	// compares; zero: when it was created. RestoredAt is when a demotion ended
+	// last. Nothing is learnt from predictions of before JudgedSince, and no rule is
+	// demoted for those of before either.
+	JudgedSince time.Time `json:"-"`
+	RestoredAt  time.Time `json:"restored_at,omitzero"`
+	// Demoted is nil unless the rule's predictions are told in a digest only.
+	Demoted *Demotion `json:"demoted,omitempty"`
+}
+
+// SameJudgement reports whether both rules judge the same samples the same way.
+// Bounds and probabilities may differ: they shape the forecasts to come, and
+// what is open is judged by those.
+func (r Rule) SameJudgement(other Rule) bool {
+	return r.Series.String() == other.Series.String() && r.Operator == other.Operator && r.Limit == other.Limit &&
+		r.For == other.For && r.Horizon == other.Horizon
 }
 
 // Bounds are the values that a series can take at all; nil means unbounded.

@@ -6,6 +6,7 @@ import (
 	"net/mail"
 	"net/url"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 )
@@ -34,15 +35,33 @@ type Subscription struct {
 }
 
 // Wants reports whether the subscription asks for the event.
+//
+// What is told of a rule as a whole is told to all who would be told of its
+// predictions: a digest to whom any prediction in it would be sent; one that had
+// to leave some out, and that a rule was demoted or restored, to all whose
+// matchers don't rule it out.
 func (s Subscription) Wants(e Event) bool {
-	if !s.Enabled || !s.wantsType(e.Type) || !s.Matchers.Matches(e.Labels) {
+	if !s.Enabled || !s.wantsType(e.Type) {
 		return false
 	}
 	if s.MinSeverity != "" && e.Severity != "" && e.Severity.Rank() < s.MinSeverity.Rank() {
 		return false
 	}
-	p := e.Data.Prediction
-	return p == nil || p.First.Probability >= s.MinProbability || p.Latest.Probability >= s.MinProbability
+	switch d := e.Data; {
+	case d.Digest != nil && d.Digest.Open == len(d.Digest.Predictions):
+		return slices.ContainsFunc(d.Digest.Predictions, func(p Prediction) bool {
+			return s.Matchers.Matches(p.Series.Labels.Merge(e.Labels)) && s.sureEnough(p)
+		})
+	case e.Type.aboutRule():
+		return s.Matchers.matchPresent(e.Labels)
+	case d.Prediction != nil && !s.sureEnough(*d.Prediction):
+		return false
+	}
+	return s.Matchers.Matches(e.Labels)
+}
+
+func (s Subscription) sureEnough(p Prediction) bool {
+	return p.First.Probability >= s.MinProbability || p.Latest.Probability >= s.MinProbability
 }
 
 func (s Subscription) wantsType(t EventType) bool {
@@ -54,7 +73,8 @@ func (s Subscription) wantsType(t EventType) bool {
 			return true
 		}
 	}
-	return false
+	// Whoever is told of predictions is told of what stands in for them.
+	return t.aboutRule() && s.wantsType(EventPredictionOpened)
 }
 
 // Validate returns an error that names every bad field.

@@ -20,6 +20,8 @@ type Config struct {
 	// ForgetAfter is how long a series may be missing before its open breach
 	// ends and its open prediction is withdrawn.
 	ForgetAfter barograph.Duration `yaml:"forget_after"`
+	// Demotion is when a rule is told in a daily digest only.
+	Demotion DemotionConfig `yaml:"demotion"`
 }
 
 // DefaultConfig returns the configuration that suits most.
@@ -29,6 +31,7 @@ func DefaultConfig() Config {
 		HostSilentAfter: barograph.Duration(5 * time.Minute),
 		MaxSampleAge:    barograph.Duration(15 * time.Minute),
 		ForgetAfter:     barograph.Duration(barograph.Day),
+		Demotion:        defaultDemotionConfig(),
 	}
 }
 
@@ -49,5 +52,6 @@ func (c Config) Validate() error {
 			p.Addf(f.name, "%s is less than %s", f.value, barograph.Duration(f.least))
 		}
 	}
+	p.Merge("demotion", c.Demotion.Validate())
 	return p.Err("alerting configuration")
 }

@@ -8,9 +8,13 @@ import (
 )
 
 // Deliveries returns a delivery of the event for each enabled endpoint of each
-// subscription that wants it, due at once. now is the wall clock's time, which
+// subscription that wants it, due at once; none for one that is told in a
+// digest. now is the wall clock's time, which
 // deliveries are kept by even where events have a clock of their own.
 func Deliveries(subs []barograph.Subscription, e barograph.Event, now time.Time) []barograph.Delivery {
+	if e.Data.DigestOnly {
+		return nil
+	}
 	var out []barograph.Delivery
 	for _, sub := range subs {
 		if !sub.Wants(e) {
@@ -48,6 +52,10 @@ func topic(e barograph.Event) string {
 		return string(d.Host.ID)
 	case group == "endpoint" && d.Endpoint != nil:
 		return string(d.Endpoint.ID)
+	case e.Type == barograph.EventRuleDigest && d.Rule != nil:
+		return string(d.Rule.ID) + " digest" // what is told of the rule itself stays
+	case group == "rule" && d.Rule != nil:
+		return string(d.Rule.ID)
 	}
 	return ""
 }

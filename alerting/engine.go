@@ -17,12 +17,18 @@ import (
 // Store is what the engine needs of the database. Lists with an empty page are
 // whole.
 type Store interface {
-	Rules(ctx context.Context, page barograph.Page) ([]barograph.Rule, error)
+	RuleStore
 	Subscriptions(ctx context.Context, page barograph.Page) ([]barograph.Subscription, error)
 	Hosts(ctx context.Context, page barograph.Page) ([]barograph.Host, error)
 	Predictions(ctx context.Context, f barograph.PredictionFilter, page barograph.Page) ([]barograph.Prediction, error)
 	Breaches(ctx context.Context, f barograph.PredictionFilter, page barograph.Page) ([]barograph.Breach, error)
 	Record(ctx context.Context, c barograph.Change) error
+}
+
+// RuleStore has the rules.
+type RuleStore interface {
+	Rules(ctx context.Context, page barograph.Page) ([]barograph.Rule, error)
+	Rule(ctx context.Context, id barograph.RuleID) (barograph.Rule, error)
 }
 
 // EngineOptions are what an Engine works with.
@@ -40,8 +46,8 @@ type EngineOptions struct {
 // Engine judges samples and forecasts by the rules. Its methods may be called
 // from many goroutines.
 //
-// Locks are taken in this order: the engine's, that of one metric's watches,
-// the queue's.
+// Locks are taken in this order: that of decisions, the engine's, that of one
+// metric's watches, the queue's.
 type Engine struct {
 	cfg   Config
 	opts  EngineOptions
@@ -52,7 +58,10 @@ type Engine struct {
 	rules    map[barograph.RuleID]*barograph.Rule
 	byMetric map[string]*watches
 
-	hosts hostWatch // belongs to Run's goroutine
+	standings standings
+
+	hosts     hostWatch // this and the next belong to Run's goroutine
+	undecided bool      // the last decisions about standings failed
 
 	samples *metrics.Counter
 }
@@ -107,7 +116,7 @@ func (e *Engine) Observe(samples []barograph.Sample) {
 func (e *Engine) Forecasted(_ context.Context, rule barograph.Rule, fs []barograph.Forecast) error {
 	e.mu.RLock()
 	defer e.mu.RUnlock()
-	if known := e.rules[rule.ID]; known != nil && sameJudgement(*known, rule) {
+	if known := e.rules[rule.ID]; known != nil && known.SameJudgement(rule) {
 		e.byMetric[rule.Series.Metric].forecast(e.opts.Clock.Now(), rule.ID, fs)
 	}
 	return nil
@@ -141,6 +150,7 @@ func (e *Engine) step(ctx context.Context) {
 	e.reload(ctx)
 	e.tick(e.opts.Clock.Now())
 	e.queue.record(ctx)
+	e.decide(ctx)
 }
 
 // recordLast makes what was judged before the end durable.
@@ -176,6 +186,9 @@ func (e *Engine) emit(ts ...transition) {
 	for _, t := range ts {
 		if t.prediction != nil {
 			c.Predictions = append(c.Predictions, *t.prediction)
+			if t.prediction.State != barograph.PredictionOpen {
+				e.standings.note(t.rule.ID)
+			}
 		}
 		if t.breach != nil {
 			c.Breaches = append(c.Breaches, *t.breach)

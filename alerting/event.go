@@ -14,13 +14,27 @@ func eventOf(t transition) barograph.Event {
 		},
 	}
 	if t.rule.Operator != "" { // else nothing but the name is left of the rule
-		e.Data.Rule = &barograph.RuleRef{
-			ID: t.rule.ID, Name: t.rule.Name, Operator: t.rule.Operator, Limit: t.rule.Limit, Horizon: t.rule.Horizon,
-		}
+		e.Data.Rule = ruleRef(*t.rule)
 	}
+	e.Data.DigestOnly = digestOnly(t)
 	e.Data.Summary = summarize(e)
 	e.Data.Annotations = annotate(t)
 	return e
+}
+
+func ruleRef(r barograph.Rule) *barograph.RuleRef {
+	return &barograph.RuleRef{ID: r.ID, Name: r.Name, Operator: r.Operator, Limit: r.Limit, Horizon: r.Horizon}
+}
+
+// digestOnly reports whether the event is about a prediction of a demoted rule
+// alone. Whoever was told of the beginning of one is told its end.
+func digestOnly(t transition) bool {
+	return t.ofPrediction() && t.rule.Demoted != nil && !t.prediction.OpenedAt.Before(t.rule.Demoted.At)
+}
+
+// ofPrediction reports whether the transition is a prediction's, not a breach's.
+func (t transition) ofPrediction() bool {
+	return t.prediction != nil && t.kind != barograph.EventBreachStarted && t.kind != barograph.EventBreachEnded
 }
 
 // annotate runs the rule's annotation templates. A template that fails tells

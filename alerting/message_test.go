@@ -67,12 +67,32 @@ func story() map[string]barograph.Event {
 	enabled.Type, enabled.Severity = barograph.EventEndpointEnabled, barograph.SeverityInfo
 	enabled.Data.Endpoint = &barograph.EndpointRef{ID: "ept_1", SubscriptionID: "sub_1", Kind: barograph.EndpointWebhook}
 	out["endpoint.enabled"] = enabled
+	tellOfRules(out)
 	dog := barograph.Event{ID: "evt_7", Type: barograph.EventWatchdog, Time: noon(), Severity: barograph.SeverityInfo}
 	out["watchdog"] = dog
 	dog.Data.Test, dog.Data.Summary = true, "Somebody tries this endpoint"
 	out["test"] = dog
 	out["bare"] = barograph.Event{ID: "evt_8", Type: barograph.EventPredictionOpened, Time: noon(), Subject: "up"}
 	return out
+}
+
+// tellOfRules adds what is told of a rule as a whole.
+func tellOfRules(out map[string]barograph.Event) {
+	e := opened("evt_9")
+	first, second := *e.Data.Prediction, *e.Data.Prediction
+	second.Series.Labels = barograph.NewLabels(map[string]string{"host": "db2", "mount": "/data"})
+	e.Labels = barograph.NewLabels(map[string]string{"rule": e.Data.Rule.Name, "metric": first.Series.Metric})
+	e.Subject = e.Data.Rule.Name
+	e.Data = barograph.EventData{Rule: e.Data.Rule, Demotion: &barograph.Demotion{
+		At: noon(), Confirmed: 4, Scored: 20, Reason: "4 of its last 20 scored predictions came true",
+	}}
+	e.Type = barograph.EventRuleDemoted
+	out["rule.demoted"] = e
+	e.Type = barograph.EventRuleRestored
+	out["rule.restored"] = e
+	e.Type = barograph.EventRuleDigest
+	e.Data.Digest = &barograph.Digest{Open: 5, Predictions: []barograph.Prediction{first, second}}
+	out["rule.digest"] = e
 }
 
 func breach(starts bool) barograph.Event {

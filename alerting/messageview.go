@@ -62,6 +62,8 @@ func newView(e barograph.Event) view {
 		v.setHost(*e.Data.Host)
 	case group == "endpoint" && e.Data.Endpoint != nil:
 		v.setEndpoint(*e.Data.Endpoint)
+	case group == "rule" && e.Data.Rule != nil:
+		v.setRule(*e.Data.Rule)
 	case e.Type == barograph.EventWatchdog && !e.Data.Test:
 		v.Template = string(e.Type)
 	}
@@ -147,6 +149,32 @@ func (v *view) setEndpoint(ep barograph.EndpointRef) {
 	v.Where = fmt.Sprintf("the %s endpoint %s of subscription %s", ep.Kind, ep.ID, ep.SubscriptionID)
 }
 
+func (v *view) setRule(r barograph.RuleRef) {
+	v.Template, v.Rule = string(v.Type), oneLine(r.Name)
+	v.What = v.Event.Labels.Get("metric")
+	v.setLimit()
+	if d := v.Event.Data.Demotion; d != nil && v.Type == barograph.EventRuleDemoted {
+		v.Reason = oneLine(d.Reason)
+	}
+}
+
+// expected lists what a digest foretells, one prediction a line.
+func (v *view) expected() (lines []fact) {
+	d := v.Event.Data.Digest
+	if d == nil {
+		return nil
+	}
+	for _, p := range d.Predictions {
+		said := p.Latest
+		lines = append(lines, fact{oneLine(where(p.Series)), fmt.Sprintf("%s, %s sure, %s then",
+			etaRange(said.ETA, v.Event.Time), percent(said.Probability), reading(p.Series.Metric, said.Value))})
+	}
+	if more := d.Open - len(d.Predictions); more > 0 {
+		lines = append(lines, fact{"later", fmt.Sprintf("%d more", more)})
+	}
+	return lines
+}
+
 // setFacts lists what there is to know, the most important first.
 func (v *view) setFacts() {
 	add := func(name, value string) {
@@ -176,6 +204,8 @@ func (v *view) setFacts() {
 		}
 	case barograph.EventHostSilent, barograph.EventHostReturned:
 		add("Last seen", v.LastSeen)
+	case barograph.EventRuleDemoted, barograph.EventRuleRestored, barograph.EventRuleDigest:
+		v.Facts = append(v.Facts, v.expected()...)
 	case barograph.EventEndpointDisabled, barograph.EventEndpointEnabled, barograph.EventWatchdog:
 	}
 	if v.Ahead != "" {

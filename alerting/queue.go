@@ -104,6 +104,24 @@ func (q *queue) record(ctx context.Context) {
 	q.report(ctx, done, left, err)
 }
 
+// recordNow writes a change at once, which is about none of what is queued.
+func (q *queue) recordNow(ctx context.Context, c barograph.Change) error {
+	q.mu.Lock()
+	for i := range c.Events {
+		c.Events[i].ID = q.nextID()
+	}
+	q.mu.Unlock()
+	batch := []queued{{change: c}}
+	if err := q.address(ctx, batch); err != nil {
+		return err
+	}
+	if err := q.store.Record(ctx, batch[0].change); err != nil {
+		return err
+	}
+	q.tell(ctx, batch)
+	return nil
+}
+
 func (q *queue) recordBatch(ctx context.Context, batch []queued) (done, left []queued, err error) {
 	if err := q.address(ctx, batch); err != nil {
 		return nil, batch, err
@@ -214,15 +232,20 @@ func (q *queue) report(ctx context.Context, done, left []queued, err error) {
 		q.log.InfoContext(ctx, "events are recorded again", "changes", len(done))
 		q.failing = false
 	}
+	if len(done) > 0 {
+		q.tell(ctx, done)
+	}
+}
+
+// tell logs what was recorded, and wakes whoever sends it.
+func (q *queue) tell(ctx context.Context, done []queued) {
 	for _, c := range done {
 		for _, event := range c.change.Events {
 			q.events.Inc()
 			q.log.InfoContext(ctx, string(event.Type), "summary", event.Data.Summary) //nolint:sloglint // the type is one of a dozen constants
 		}
 	}
-	if len(done) > 0 {
-		q.recorded()
-	}
+	q.recorded()
 }
 
 func join(batch []queued) (all barograph.Change) {
@@ -231,6 +254,7 @@ func join(batch []queued) (all barograph.Change) {
 		all.Predictions = append(all.Predictions, c.Predictions...)
 		all.Breaches = append(all.Breaches, c.Breaches...)
 		all.Silences = append(all.Silences, c.Silences...)
+		all.Standings = append(all.Standings, c.Standings...)
 		all.Events = append(all.Events, c.Events...)
 		all.Deliveries = append(all.Deliveries, c.Deliveries...)
 	}

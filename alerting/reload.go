@@ -53,7 +53,7 @@ func (e *Engine) replaceRules(now time.Time, rules []barograph.Rule) (fresh []ba
 		}
 		present[rule.ID] = true
 		known := e.rules[rule.ID]
-		if known != nil && sameJudgement(*known, rule) {
+		if known != nil && known.SameJudgement(rule) {
 			e.byMetric[rule.Series.Metric].reword(rule)
 			continue
 		}
@@ -61,6 +61,7 @@ func (e *Engine) replaceRules(now time.Time, rules []barograph.Rule) (fresh []ba
 			e.removeRule(now, *known, "the rule was changed")
 		}
 		e.addRule(rule)
+		e.standings.note(rule.ID)
 		fresh = append(fresh, rule)
 	}
 	for _, id := range slices.Sorted(maps.Keys(e.rules)) {
@@ -86,14 +87,6 @@ func (e *Engine) removeRule(now time.Time, rule barograph.Rule, reason string) {
 	if left := e.byMetric[rule.Series.Metric].remove(now, rule.ID, reason); !left {
 		delete(e.byMetric, rule.Series.Metric)
 	}
-}
-
-// sameJudgement reports whether both rules judge the same samples the same way.
-// Bounds and probabilities may differ: they shape the forecasts to come, and
-// what is open is judged by those.
-func sameJudgement(a, b barograph.Rule) bool {
-	return a.Series.String() == b.Series.String() && a.Operator == b.Operator && a.Limit == b.Limit &&
-		a.For == b.For && a.Horizon == b.Horizon
 }
 
 // restore takes up the predictions and breaches that are open in the database;

@@ -168,7 +168,7 @@ func (s *state) consider(f barograph.Forecast) []transition {
 }
 
 func announce(f barograph.Forecast) barograph.Announcement {
-	return barograph.Announcement{At: f.MadeAt, Value: f.Value, Probability: f.Probability, ETA: *f.ETA, Reason: f.Reason}
+	return barograph.Announcement{At: f.MadeAt, Value: f.Value, Probability: f.Probability, ETA: *f.ETA, Uncalibrated: f.Uncalibrated, Reason: f.Reason}
 }
 
 func overlap(a, b barograph.ETA) bool { return !a.Late.Before(b.Early) && !b.Late.Before(a.Early) }

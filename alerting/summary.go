@@ -29,6 +29,10 @@ func summarize(e barograph.Event) string {
 		if d.Endpoint != nil {
 			return oneLine(endpointNews(e, *d.Endpoint))
 		}
+	case barograph.EventRuleDemoted, barograph.EventRuleRestored, barograph.EventRuleDigest:
+		if d.Rule != nil {
+			return oneLine("Rule " + d.Rule.Name + " " + ruleNews(e))
+		}
 	case barograph.EventWatchdog:
 		return "Barograph is alive"
 	}
@@ -89,6 +93,27 @@ func hostNews(e barograph.Event, h barograph.HostRef) string {
 		return "is silent"
 	}
 	return "is silent: last heard " + human(e.Time.Sub(h.LastSeen)) + " ago"
+}
+
+func ruleNews(e barograph.Event) string {
+	switch d := e.Data; {
+	case e.Type == barograph.EventRuleRestored:
+		return "is restored: its predictions are told one by one again"
+	case e.Type == barograph.EventRuleDemoted && d.Demotion != nil:
+		return fmt.Sprintf("is demoted to a daily digest: only %d of its last %d predictions came true", d.Demotion.Confirmed, d.Demotion.Scored)
+	case d.Digest != nil && len(d.Digest.Predictions) > 0:
+		first := d.Digest.Predictions[0]
+		return fmt.Sprintf("expects %s %s: first %s, %s, %s sure", series(d.Digest.Open), beyond(first.Series.Metric, d.Rule),
+			where(first.Series), etaRange(first.Latest.ETA, e.Time), percent(first.Latest.Probability))
+	}
+	return "is demoted to a daily digest"
+}
+
+func series(n int) string {
+	if n == 1 {
+		return "one series"
+	}
+	return fmt.Sprintf("%d series", n)
 }
 
 func endpointNews(e barograph.Event, ep barograph.EndpointRef) string {

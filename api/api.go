@@ -39,10 +39,13 @@ type Options struct {
 	Checks        Checks
 	Targets       Targets
 	Rules         Rules
+	Restorer      Restorer
+	Backtests     Backtests
 	Subscriptions Subscriptions
 	Events        Events
 	Predictions   Predictions
 	Forecasts     Forecasts
+	Curves        Curves
 	Scorecards    Scorecards
 	Tokens        Tokens
 	Keys          Keys
@@ -74,8 +77,9 @@ func (o Options) validate() error {
 	p.Merge("config", o.Config.Validate())
 	for name, missing := range map[string]bool{
 		"Hosts": o.Hosts == nil, "HostKeys": o.HostKeys == nil, "Seen": o.Seen == nil, "Checks": o.Checks == nil,
-		"Targets": o.Targets == nil, "Rules": o.Rules == nil, "Subscriptions": o.Subscriptions == nil,
+		"Targets": o.Targets == nil, "Rules": o.Rules == nil, "Restorer": o.Restorer == nil, "Backtests": o.Backtests == nil, "Subscriptions": o.Subscriptions == nil,
 		"Events": o.Events == nil, "Predictions": o.Predictions == nil, "Forecasts": o.Forecasts == nil,
+		"Curves":     o.Curves == nil,
 		"Scorecards": o.Scorecards == nil, "Tokens": o.Tokens == nil, "Keys": o.Keys == nil,
 		"Subscriber": o.Subscriber == nil, "NewWebhookSecret": o.NewWebhookSecret == nil,
 		"ShellEquivalent": o.ShellEquivalent == nil, "Clock": o.Clock == nil, "Logger": o.Logger == nil,

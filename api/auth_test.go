@@ -21,7 +21,7 @@ func admission() map[string]string {
 		"GET /api/v1/events":                        "voa", "GET /api/v1/events/stream": "voa", "GET /api/v1/events/{id}": "voa",
 		"GET /api/v1/predictions": "voa", "GET /api/v1/predictions/{id}": "voa",
 		"GET /api/v1/breaches": "voa", "GET /api/v1/breaches/{id}": "voa",
-		"GET /api/v1/forecasts": "voa", "GET /api/v1/scorecard": "voa",
+		"GET /api/v1/forecasts": "voa", "GET /api/v1/rules/{id}/curves": "voa", "GET /api/v1/scorecard": "voa",
 		"GET /api/v1/tokens": "a", "POST /api/v1/tokens": "a", "DELETE /api/v1/tokens/{id}": "a",
 		"GET /api/agent/config": "h", // an operator is no host
 		"POST /api/submit":      "oah", "POST /api/v1/samples": "oah", "POST /api/v2/write": "oah",
@@ -29,6 +29,7 @@ func admission() map[string]string {
 		"GET /prometheus/": "voa", "POST /prometheus/": "voa",
 		"GET /metrics": "voa", // from afar, see below
 	}
+	table["POST /api/v1/rules/backtest"], table["POST /api/v1/rules/{id}/restore"] = "oa", "oa"
 	for _, list := range []string{"hosts", "checks", "targets", "rules", "subscriptions"} {
 		table["GET /api/v1/"+list] = "voa"
 		table["POST /api/v1/"+list] = "oa"

@@ -79,6 +79,46 @@ func (f forecasts) Latest(rule barograph.RuleID, host string) []barograph.Foreca
 	return out
 }
 
+// backtests tells a backtest without series, or what it is made to tell.
+type backtests func(ctx context.Context, rule barograph.Rule, from, to time.Time) (barograph.Backtest, error)
+
+func (b backtests) Backtest(ctx context.Context, rule barograph.Rule, from, to time.Time) (barograph.Backtest, error) {
+	if b != nil {
+		return b(ctx, rule, from, to)
+	}
+	return barograph.Backtest{
+		RuleID: rule.ID, RuleName: rule.Name, From: from, To: to, Summary: "in the last 30 days: no predictions; no breaches",
+		Notes: []string{}, Predictions: []barograph.Prediction{}, Breaches: []barograph.Breach{}, Series: []barograph.SeriesHistory{},
+		Score: barograph.Scorecard{RuleID: rule.ID, RuleName: rule.Name, From: from, To: to, Reliability: []barograph.ReliabilityBin{}},
+		Step:  barograph.Duration(time.Hour), Steps: 720, Took: barograph.Duration(3 * time.Millisecond),
+	}, nil
+}
+
+// restorer restores rules and tells nobody.
+type restorer struct{ db *configdb.DB }
+
+func (r restorer) Restore(ctx context.Context, id barograph.RuleID) (barograph.Rule, error) {
+	if err := r.db.Record(ctx, barograph.Change{Standings: []barograph.RuleStanding{{RuleID: id, At: epoch.Add(time.Hour)}}}); err != nil {
+		return barograph.Rule{}, err
+	}
+	return r.db.Rule(ctx, id)
+}
+
+// curves are flat.
+type curves struct{}
+
+func (curves) Curve(_ context.Context, rule barograph.RuleID, series barograph.Series, level float64) (barograph.Curve, error) {
+	if series.Labels.Get("host") == "gone" {
+		return barograph.Curve{}, barograph.Errorf(barograph.KindNotFound, "there is nothing of %s", series)
+	}
+	known := 0.5
+	return barograph.Curve{
+		RuleID: rule, Series: series, MadeAt: epoch, Operator: barograph.Above, Limit: 0.9, Start: epoch, StepSeconds: 3600,
+		History: []*float64{&known, nil}, Mean: []float64{0.5}, Lower: []float64{0.4}, Upper: []float64{0.6},
+		Level: level, Models: []barograph.CurveModel{{Name: "seasonal naive", Weight: 1}},
+	}, nil
+}
+
 // server is the API on a real database and a real listener.
 type server struct {
 	*httptest.Server
@@ -131,8 +171,8 @@ func (s *server) defaults() api.Options {
 	secrets := 0
 	return api.Options{
 		Config: api.DefaultConfig(),
-		Hosts:  s.db, HostKeys: s.db, Seen: s.db, Checks: s.db, Targets: s.db, Rules: s.db, Subscriptions: s.db, Events: s.db,
-		Predictions: s.db, Scorecards: s.db, Tokens: s.db, Keys: s.db, Forecasts: forecasts{}, Subscriber: s.bus,
+		Hosts:  s.db, HostKeys: s.db, Seen: s.db, Checks: s.db, Targets: s.db, Rules: s.db, Subscriptions: s.db, Events: s.db, Restorer: restorer{s.db},
+		Predictions: s.db, Scorecards: s.db, Tokens: s.db, Keys: s.db, Forecasts: forecasts{}, Curves: curves{}, Backtests: backtests(nil), Subscriber: s.bus,
 		NewWebhookSecret: func() barograph.Secret {
 			secrets++
 			return "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"

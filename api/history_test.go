@@ -2,6 +2,7 @@ package api_test
 
 import (
 	"fmt"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -119,6 +120,27 @@ func TestForecasts(t *testing.T) {
 		if got := hosts(query); got != want {
 			t.Errorf("%s: %s, want %s", query, got, want)
 		}
+	}
+}
+
+func TestCurve(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	ask := func(query string) answer {
+		return s.call(barograph.RoleViewer, "GET", "/api/v1/rules/rul_1/curves?"+query, nil)
+	}
+	ask("series="+url.QueryEscape(`m{host="h1"}`)).want(t, 200).golden(t, "curve")
+	var curve barograph.Curve
+	ask("level=0.5&series=m").want(t, 200).into(t, &curve)
+	if curve.Level != 0.5 || curve.Series.String() != "m" {
+		t.Errorf("curve %+v", curve)
+	}
+	for query, want := range map[string]int{
+		"": 400, "series=": 400, "series=" + url.QueryEscape(`{host="h1"}`): 400, "series=" + url.QueryEscape(`m{host=~"h.*"}`): 400,
+		"series=" + url.QueryEscape(`m{host="a",host="b"}`): 400, "series=m&level=1": 400, "series=m&level=0.2": 400,
+		"series=" + url.QueryEscape(`m{host="gone"}`): 404,
+	} {
+		ask(query).want(t, want)
 	}
 }
 

@@ -35,6 +35,30 @@ type Announcement = barograph.Announcement
 // Attempt One try of a delivery.
 type Attempt = barograph.Attempt
 
+// Backtest What a rule would have said in the past.
+type Backtest = barograph.Backtest
+
+// BacktestInput The rule to test, by `rule` or by `rule_id`, and the time.
+type BacktestInput struct {
+	// From Replay from this time on (RFC 3339); by default from 30 days before `to`.
+	//
+	// Example: 2026-01-01T00:00:00Z
+	From time.Time `json:"from,omitempty"`
+
+	// Rule What is said of a rule.
+	Rule *RuleInput `json:"rule,omitempty"`
+
+	// RuleID ID of a saved rule.
+	//
+	// Example: rul_01j1m3w9d5q0v8r2k7t4y6b9ce
+	RuleID barograph.RuleID `json:"rule_id,omitempty"`
+
+	// To Replay up to this time (RFC 3339); by default, and at most, up to now.
+	//
+	// Example: 2026-01-31T00:00:00Z
+	To time.Time `json:"to,omitempty"`
+}
+
 // Bounds The values that a series can take at all; what is left out is unbounded.
 type Bounds = barograph.Bounds
 
@@ -124,6 +148,12 @@ type CheckStatus = barograph.CheckStatus
 // Example: disk
 type CollectorName = barograph.CollectorName
 
+// Curve The expected course of a series under a rule, with a band.
+type Curve = barograph.Curve
+
+// CurveModel The share that one model has in a curve.
+type CurveModel = barograph.CurveModel
+
 // Delivery One event on its way to one endpoint.
 type Delivery = barograph.Delivery
 
@@ -137,6 +167,14 @@ type DeliveryList struct {
 	// Example: hst_01j1m3w9d5q0v8r2k7t4y6b9ce
 	Next Next `json:"next,omitempty"`
 }
+
+// Demotion A rule of whose predictions too few came true is demoted: they are told once a day in a digest, an event of
+// the type `io.barograph.rule.digest`, instead of one by one. Breaches are told at once as ever. It ends when
+// the rule is restored, or when its series, operator, limit, for or horizon is changed.
+type Demotion = barograph.Demotion
+
+// Digest The open predictions of a demoted rule.
+type Digest = barograph.Digest
 
 // Duration Numbers with units: ns, us, ms, s, m, h, d (24 h), w (7 d).
 //
@@ -354,6 +392,9 @@ type Problem struct {
 	Type string `json:"type"`
 }
 
+// ReliabilityBin How often predictions came true that were about as sure as each other.
+type ReliabilityBin = barograph.ReliabilityBin
+
 // Rule A limit on series, now and within a horizon.
 type Rule = barograph.Rule
 
@@ -439,6 +480,9 @@ type RuleList struct {
 // RuleRef The rule of an event.
 type RuleRef = barograph.RuleRef
 
+// SavedRule A rule as it was just saved, and what it would have said in the last 30 days.
+type SavedRule = savedRule
+
 // Scorecard How good a rule's warnings were.
 type Scorecard = barograph.Scorecard
 
@@ -455,6 +499,9 @@ type Selector = barograph.Selector
 
 // Series What all samples share that have the same metric name and labels.
 type Series = barograph.Series
+
+// SeriesHistory How much was known of a series in a backtest.
+type SeriesHistory = barograph.SeriesHistory
 
 // Severity How much it matters.
 //
@@ -627,6 +674,10 @@ type TokenWithKey struct {
 	// Token Lets its bearer in.
 	Token Token `json:"token"`
 }
+
+// Uncalibrated What the models said, before it was corrected by how often, and when, the rule's earlier predictions came
+// true. Missing where nothing was corrected.
+type Uncalibrated = barograph.Uncalibrated
 
 // After defines model for After.
 type After = string
@@ -807,6 +858,15 @@ type ListRulesParams struct {
 	After After `form:"after,omitempty" json:"after,omitempty"`
 }
 
+// GetCurveParams defines parameters for GetCurve.
+type GetCurveParams struct {
+	// Series The series, with all its labels, as `/api/v1/forecasts` shows them.
+	Series string `form:"series" json:"series"`
+
+	// Level The share of outcomes that the band is to hold.
+	Level float64 `form:"level,omitempty" json:"level,omitempty"`
+}
+
 // GetScorecardParams defines parameters for GetScorecard.
 type GetScorecardParams struct {
 	// From Count from this time on (RFC 3339); by default from 90 days before `to`.
@@ -866,6 +926,9 @@ type ReplaceHostJSONRequestBody = HostInput
 
 // CreateRuleJSONRequestBody defines body for CreateRule for application/json ContentType.
 type CreateRuleJSONRequestBody = RuleInput
+
+// BacktestRuleJSONRequestBody defines body for BacktestRule for application/json ContentType.
+type BacktestRuleJSONRequestBody = BacktestInput
 
 // ReplaceRuleJSONRequestBody defines body for ReplaceRule for application/json ContentType.
 type ReplaceRuleJSONRequestBody = RuleInput
@@ -950,6 +1013,9 @@ type ServerInterface interface {
 	// CreateRule Create a rule
 	// (POST /api/v1/rules)
 	CreateRule(w http.ResponseWriter, r *http.Request)
+	// BacktestRule See what a rule would have said in the past
+	// (POST /api/v1/rules/backtest)
+	BacktestRule(w http.ResponseWriter, r *http.Request)
 	// DeleteRule Remove a rule
 	// (DELETE /api/v1/rules/{id})
 	DeleteRule(w http.ResponseWriter, r *http.Request, id RuleID)
@@ -959,6 +1025,12 @@ type ServerInterface interface {
 	// ReplaceRule Replace a rule
 	// (PUT /api/v1/rules/{id})
 	ReplaceRule(w http.ResponseWriter, r *http.Request, id RuleID)
+	// GetCurve See how a series is expected to go on
+	// (GET /api/v1/rules/{id}/curves)
+	GetCurve(w http.ResponseWriter, r *http.Request, id RuleID, params GetCurveParams)
+	// RestoreRule End a rule's demotion
+	// (POST /api/v1/rules/{id}/restore)
+	RestoreRule(w http.ResponseWriter, r *http.Request, id RuleID)
 	// GetScorecard See how good the warnings were
 	// (GET /api/v1/scorecard)
 	GetScorecard(w http.ResponseWriter, r *http.Request, params GetScorecardParams)
@@ -1933,6 +2005,20 @@ func (siw *ServerInterfaceWrapper) CreateRule(w http.ResponseWriter, r *http.Req
 	handler.ServeHTTP(w, r)
 }
 
+// BacktestRule operation middleware
+func (siw *ServerInterfaceWrapper) BacktestRule(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.BacktestRule(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // DeleteRule operation middleware
 func (siw *ServerInterfaceWrapper) DeleteRule(w http.ResponseWriter, r *http.Request) {
 
@@ -2002,6 +2088,87 @@ func (siw *ServerInterfaceWrapper) ReplaceRule(w http.ResponseWriter, r *http.Re
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ReplaceRule(w, r, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetCurve operation middleware
+func (siw *ServerInterfaceWrapper) GetCurve(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id RuleID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", mux.Vars(r)["id"], &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params GetCurveParams
+
+	// ------------- Required query parameter "series" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "series", r.URL.Query(), &params.Series, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "series"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "series", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "level" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "level", r.URL.Query(), &params.Level, runtime.BindQueryParameterOptions{Type: "number", Format: "double"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "level"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "level", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetCurve(w, r, id, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// RestoreRule operation middleware
+func (siw *ServerInterfaceWrapper) RestoreRule(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id RuleID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", mux.Vars(r)["id"], &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.RestoreRule(w, r, id)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -2623,11 +2790,17 @@ func HandlerWithOptions(si ServerInterface, options GorillaServerOptions) http.H
 
 	r.HandleFunc(options.BaseURL+"/api/v1/rules", wrapper.CreateRule).Methods(http.MethodPost)
 
+	r.HandleFunc(options.BaseURL+"/api/v1/rules/backtest", wrapper.BacktestRule).Methods(http.MethodPost)
+
 	r.HandleFunc(options.BaseURL+"/api/v1/rules/{id}", wrapper.DeleteRule).Methods(http.MethodDelete)
 
 	r.HandleFunc(options.BaseURL+"/api/v1/rules/{id}", wrapper.GetRule).Methods(http.MethodGet)
 
 	r.HandleFunc(options.BaseURL+"/api/v1/rules/{id}", wrapper.ReplaceRule).Methods(http.MethodPut)
+
+	r.HandleFunc(options.BaseURL+"/api/v1/rules/{id}/restore", wrapper.RestoreRule).Methods(http.MethodPost)
+
+	r.HandleFunc(options.BaseURL+"/api/v1/rules/{id}/curves", wrapper.GetCurve).Methods(http.MethodGet)
 
 	r.HandleFunc(options.BaseURL+"/api/v1/subscriptions", wrapper.ListSubscriptions).Methods(http.MethodGet)
 
@@ -3491,7 +3664,7 @@ type CreateRule201ResponseHeaders struct {
 }
 
 type CreateRule201JSONResponse struct {
-	Body    Rule
+	Body    SavedRule
 	Headers CreateRule201ResponseHeaders
 }
 
@@ -3514,6 +3687,45 @@ type CreateRuledefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response CreateRuledefaultApplicationProblemPlusJSONResponse) VisitCreateRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BacktestRuleRequestObject struct {
+	Body *BacktestRuleJSONRequestBody
+}
+
+type BacktestRuleResponseObject interface {
+	VisitBacktestRuleResponse(w http.ResponseWriter) error
+}
+
+type BacktestRule200JSONResponse Backtest
+
+func (response BacktestRule200JSONResponse) VisitBacktestRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type BacktestRuledefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response BacktestRuledefaultApplicationProblemPlusJSONResponse) VisitBacktestRuleResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -3606,7 +3818,7 @@ type ReplaceRuleResponseObject interface {
 	VisitReplaceRuleResponse(w http.ResponseWriter) error
 }
 
-type ReplaceRule200JSONResponse Rule
+type ReplaceRule200JSONResponse SavedRule
 
 func (response ReplaceRule200JSONResponse) VisitReplaceRuleResponse(w http.ResponseWriter) error {
 
@@ -3626,6 +3838,85 @@ type ReplaceRuledefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ReplaceRuledefaultApplicationProblemPlusJSONResponse) VisitReplaceRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCurveRequestObject struct {
+	ID     RuleID `json:"id"`
+	Params GetCurveParams
+}
+
+type GetCurveResponseObject interface {
+	VisitGetCurveResponse(w http.ResponseWriter) error
+}
+
+type GetCurve200JSONResponse Curve
+
+func (response GetCurve200JSONResponse) VisitGetCurveResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetCurvedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetCurvedefaultApplicationProblemPlusJSONResponse) VisitGetCurveResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RestoreRuleRequestObject struct {
+	ID RuleID `json:"id"`
+}
+
+type RestoreRuleResponseObject interface {
+	VisitRestoreRuleResponse(w http.ResponseWriter) error
+}
+
+type RestoreRule200JSONResponse Rule
+
+func (response RestoreRule200JSONResponse) VisitRestoreRuleResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RestoreRuledefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RestoreRuledefaultApplicationProblemPlusJSONResponse) VisitRestoreRuleResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -4288,6 +4579,9 @@ type StrictServerInterface interface {
 	// CreateRule Create a rule
 	// (POST /api/v1/rules)
 	CreateRule(ctx context.Context, request CreateRuleRequestObject) (CreateRuleResponseObject, error)
+	// BacktestRule See what a rule would have said in the past
+	// (POST /api/v1/rules/backtest)
+	BacktestRule(ctx context.Context, request BacktestRuleRequestObject) (BacktestRuleResponseObject, error)
 	// DeleteRule Remove a rule
 	// (DELETE /api/v1/rules/{id})
 	DeleteRule(ctx context.Context, request DeleteRuleRequestObject) (DeleteRuleResponseObject, error)
@@ -4297,6 +4591,12 @@ type StrictServerInterface interface {
 	// ReplaceRule Replace a rule
 	// (PUT /api/v1/rules/{id})
 	ReplaceRule(ctx context.Context, request ReplaceRuleRequestObject) (ReplaceRuleResponseObject, error)
+	// GetCurve See how a series is expected to go on
+	// (GET /api/v1/rules/{id}/curves)
+	GetCurve(ctx context.Context, request GetCurveRequestObject) (GetCurveResponseObject, error)
+	// RestoreRule End a rule's demotion
+	// (POST /api/v1/rules/{id}/restore)
+	RestoreRule(ctx context.Context, request RestoreRuleRequestObject) (RestoreRuleResponseObject, error)
 	// GetScorecard See how good the warnings were
 	// (GET /api/v1/scorecard)
 	GetScorecard(ctx context.Context, request GetScorecardRequestObject) (GetScorecardResponseObject, error)
@@ -4958,6 +5258,37 @@ func (sh *strictHandler) CreateRule(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// BacktestRule operation middleware
+func (sh *strictHandler) BacktestRule(w http.ResponseWriter, r *http.Request) {
+	var request BacktestRuleRequestObject
+
+	var body BacktestRuleJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.BacktestRule(ctx, request.(BacktestRuleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "BacktestRule")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(BacktestRuleResponseObject); ok {
+		if err := validResponse.VisitBacktestRuleResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // DeleteRule operation middleware
 func (sh *strictHandler) DeleteRule(w http.ResponseWriter, r *http.Request, id RuleID) {
 	var request DeleteRuleRequestObject
@@ -5036,6 +5367,59 @@ func (sh *strictHandler) ReplaceRule(w http.ResponseWriter, r *http.Request, id 
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ReplaceRuleResponseObject); ok {
 		if err := validResponse.VisitReplaceRuleResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetCurve operation middleware
+func (sh *strictHandler) GetCurve(w http.ResponseWriter, r *http.Request, id RuleID, params GetCurveParams) {
+	var request GetCurveRequestObject
+
+	request.ID = id
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetCurve(ctx, request.(GetCurveRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetCurve")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetCurveResponseObject); ok {
+		if err := validResponse.VisitGetCurveResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RestoreRule operation middleware
+func (sh *strictHandler) RestoreRule(w http.ResponseWriter, r *http.Request, id RuleID) {
+	var request RestoreRuleRequestObject
+
+	request.ID = id
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.RestoreRule(ctx, request.(RestoreRuleRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RestoreRule")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(RestoreRuleResponseObject); ok {
+		if err := validResponse.VisitRestoreRuleResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -22,10 +22,12 @@ type handlers struct {
 	checkHandlers
 	targetHandlers
 	ruleHandlers
+	backtestHandlers
 	subscriptionHandlers
 	eventHandlers
 	predictionHandlers
 	forecastHandlers
+	curveHandlers
 	scorecardHandlers
 	tokenHandlers
 	agentHandlers
@@ -64,6 +66,10 @@ func routes(o Options, ring *keyring, stream *streams, v *validator) []route {
 		{get, "/api/v1/rules/{id}", viewer, spec(resources.GetRule)},
 		{put, "/api/v1/rules/{id}", operator, spec(resources.ReplaceRule)},
 		{del, "/api/v1/rules/{id}", operator, spec(resources.DeleteRule)},
+		{post, "/api/v1/rules/{id}/restore", operator, spec(resources.RestoreRule)},
+		{post, "/api/v1/rules/backtest", operator, patient(spec(resources.BacktestRule))},
+
+		{get, "/api/v1/rules/{id}/curves", viewer, patient(spec(resources.GetCurve))},
 
 		{get, "/api/v1/subscriptions", viewer, spec(resources.ListSubscriptions)},
 		{post, "/api/v1/subscriptions", operator, spec(resources.CreateSubscription)},
@@ -104,15 +110,18 @@ func routes(o Options, ring *keyring, stream *streams, v *validator) []route {
 }
 
 func newResources(o Options, ring *keyring, v *validator) ServerInterfaceWrapper {
+	tests := backtestHandlers{o.Backtests, o.Rules, o.Clock, o.Logger}
 	h := handlers{
 		hostHandlers{o.Hosts, o.HostKeys, ring, o.Clock},
 		checkHandlers{o.Checks, o.Clock},
 		targetHandlers{o.Targets, o.Clock},
-		ruleHandlers{o.Rules, o.Clock},
+		ruleHandlers{o.Rules, o.Restorer, o.Clock, tests},
+		tests,
 		subscriptionHandlers{o.Subscriptions, o.NewWebhookSecret, o.Clock},
 		eventHandlers{o.Events},
 		predictionHandlers{o.Predictions},
 		forecastHandlers{o.Forecasts},
+		curveHandlers{o.Curves},
 		scorecardHandlers{o.Scorecards, o.Clock},
 		tokenHandlers{o.Tokens, ring, o.Clock},
 		agentHandlers{o.Hosts, o.Seen, o.Checks, o.ShellEquivalent, o.Clock, o.Logger},

@@ -16,9 +16,16 @@ type Rules interface {
 	DeleteRule(ctx context.Context, id barograph.RuleID) error
 }
 
+// Restorer ends the demotion of a rule and returns the rule as it is then.
+type Restorer interface {
+	Restore(ctx context.Context, id barograph.RuleID) (barograph.Rule, error)
+}
+
 type ruleHandlers struct {
-	rules Rules
-	clock barograph.Clock
+	rules    Rules
+	restorer Restorer
+	clock    barograph.Clock
+	tests    backtestHandlers
 }
 
 func (a ruleHandlers) ListRules(ctx context.Context, r ListRulesRequestObject) (ListRulesResponseObject, error) {
@@ -43,7 +50,7 @@ func (a ruleHandlers) CreateRule(ctx context.Context, r CreateRuleRequestObject)
 		return nil, err
 	}
 	return CreateRule201JSONResponse{
-		Body:    rule,
+		Body:    a.tests.afterSaving(ctx, rule),
 		Headers: CreateRule201ResponseHeaders{Location: "/api/v1/rules/" + string(rule.ID)},
 	}, nil
 }
@@ -54,14 +61,22 @@ func (a ruleHandlers) ReplaceRule(ctx context.Context, r ReplaceRuleRequestObjec
 		return nil, err
 	}
 	rule := newRule(*r.Body)
-	rule.ID, rule.CreatedAt, rule.UpdatedAt = old.ID, old.CreatedAt, timestamp(a.clock)
+	rule.ID, rule.CreatedAt, rule.UpdatedAt, rule.RestoredAt = old.ID, old.CreatedAt, timestamp(a.clock), old.RestoredAt
+	if rule.SameJudgement(old) { // another rule is not demoted, as we are about to be told
+		rule.Demoted = old.Demoted
+	}
 	if err := rule.Validate(); err != nil {
 		return nil, err
 	}
 	if err := a.rules.UpdateRule(ctx, rule); err != nil {
 		return nil, err
 	}
-	return ReplaceRule200JSONResponse(rule), nil
+	return ReplaceRule200JSONResponse(a.tests.afterSaving(ctx, rule)), nil
+}
+
+func (a ruleHandlers) RestoreRule(ctx context.Context, r RestoreRuleRequestObject) (RestoreRuleResponseObject, error) {
+	rule, err := a.restorer.Restore(ctx, r.ID)
+	return RestoreRule200JSONResponse(rule), err
 }
 
 func (a ruleHandlers) DeleteRule(ctx context.Context, r DeleteRuleRequestObject) (DeleteRuleResponseObject, error) {

@@ -9,15 +9,16 @@ import (
 // Config says how often and how much is forecast.
 type Config struct {
 	// Interval is how often each rule's series are looked at, by the clock. A
-	// sweep that takes longer skips ticks.
+	// rule that takes longer skips ticks.
 	Interval barograph.Duration `yaml:"interval"`
 	// ReloadInterval is how often a rule's whole history is read again, to see
-	// samples that came late; in between only its end is.
+	// samples that came late: bit by bit if it has many series. At every
+	// interval only its end is read.
 	ReloadInterval barograph.Duration `yaml:"reload_interval"`
-	// ReadTimeout is how long the store may take for one rule.
+	// ReadTimeout is how long the store may take for one answer.
 	ReadTimeout barograph.Duration `yaml:"read_timeout"`
-	// MaxSeries is how many series one rule may forecast; each of them keeps up
-	// to 16 KiB of history in memory.
+	// MaxSeries is how many series one rule may forecast; each of them keeps 1 to
+	// 4 KB in memory, by the rule's horizon: the shorter, the more.
 	MaxSeries int `yaml:"max_series"`
 	// Workers is how many series are forecast at once; 0: one per core.
 	Workers int `yaml:"workers"`
@@ -29,7 +30,7 @@ func DefaultConfig() Config {
 		Interval:       barograph.Duration(time.Minute),
 		ReloadInterval: barograph.Duration(time.Hour),
 		ReadTimeout:    barograph.Duration(30 * time.Second),
-		MaxSeries:      20_000,
+		MaxSeries:      100_000,
 	}
 }
 

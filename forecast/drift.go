@@ -22,9 +22,9 @@ var _ Model = Drift{}
 
 const (
 	driftFewest  = 6   // points of a segment
-	driftWindow  = 4   // horizons of it that are used
+	driftWindow  = 3   // horizons of it that are used
 	driftLeast   = 40  // points that are used in any case
-	driftSamples = 200 // slopes and residuals, at most
+	driftSamples = 128 // slopes and residuals, at most
 	driftShrink  = 2   // squared ratio of slope to uncertainty at which it counts half
 )
 
@@ -40,21 +40,19 @@ func (Drift) Name() string { return "drift" }
 
 // FirstPassage implements Model.
 func (Drift) FirstPassage(s *Series) (Passage, bool) {
-	t, ok := s.trend()
-	if !ok {
-		return Passage{}, false
-	}
-	slope := t.slope * t.trust()
-	p := Passage{Clarity: s.straightness(t)}
-	for k := range p.CDF {
-		steps := p.CDF.share(k) * float64(s.horizon)
+	return Passage{CDF: s.line}, s.hasCourse
+}
+
+// lineOf returns the first-passage distribution of a straight line with noise.
+func (s *Series) lineOf(t trend) (c CDF) {
+	slope, before := t.slope*t.trust(), 0.0
+	for k := range c {
+		steps := c.share(k) * float64(s.horizon)
 		variance := t.variance * (1 + steps/float64(t.points))
-		p.CDF[k] = inverseGaussian(steps, s.gap, slope, variance)
-		if k > 0 {
-			p.CDF[k] = max(p.CDF[k], p.CDF[k-1])
-		}
+		before = max(before, inverseGaussian(steps, s.gap, slope, variance))
+		c[k] = before
 	}
-	return p, true
+	return c
 }
 
 // trust returns how much of the slope to believe, from 0 to 1.
@@ -78,11 +76,11 @@ func (s *Series) straightness(t trend) float64 {
 
 // trend fits a line to the newest part of the last segment.
 func (s *Series) trend() (trend, bool) {
-	y := s.filled[max(s.segment, s.now+1-max(driftLeast, driftWindow*s.horizon)):]
+	y := s.filled[max(s.segment, s.now+1-max(driftLeast, driftWindow*s.look)):]
 	if len(y) < driftFewest {
 		return trend{}, false
 	}
-	lag := max(1, min(len(y)/3, s.horizon))
+	lag := max(1, min(len(y)/3, s.look*3/4))
 	if s.season > 0 && len(y) >= 2*s.season {
 		lag = max(1, (lag+s.season/2)/s.season) * s.season
 	}

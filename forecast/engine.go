@@ -18,9 +18,6 @@ type Model interface {
 // Passage is what one model says.
 type Passage struct {
 	CDF CDF
-	// Clarity, from 0 to 1, is how much of what the model looked at it saw to
-	// the end; its vote counts accordingly.
-	Clarity float64
 	// Windows have a known outcome, and Hits of them crossed; zero if the model does
 	// not count. Witnesses says what they are.
 	Windows, Hits int
@@ -29,38 +26,56 @@ type Passage struct {
 
 // Engine answers questions. It is safe for concurrent use.
 type Engine struct {
-	voters  []voter
-	weights float64 // their sum
+	models  []Model
+	mixture mixture
 	scratch sync.Pool
 }
 
-// NewEngine returns an engine with all models. The weights were fitted once, by
-// least squared error of the pooled distribution, to a few thousand questions
-// about recorded series of servers and links.
+// NewEngine returns an engine with all models.
 func NewEngine() *Engine {
 	e := &Engine{
-		voters: []voter{
-			{Increments{}, .06},
-			{Analogues{}, .24},
-			{Phase{}, .29},
-			{Phase{Levels: true}, .21},
-			{Drift{}, .11},
+		models: []Model{
+			Increments{},
+			Analogues{},
+			Phase{},
+			Phase{Levels: true},
+			Reversion{},
+			Exceedances{},
+			Autoregression{},
+			Drift{},
+			Renewal{},
 		},
-		scratch: sync.Pool{New: func() any { return new(Series) }},
 	}
-	for _, v := range e.voters {
-		e.weights += v.weight
-	}
+	e.mixture = newMixture(e.models, fitted())
+	e.scratch.New = func() any { return e.newScratch() }
 	return e
+}
+
+func (e *Engine) newScratch() *scratch { return &scratch{votes: make(votes, len(e.models))} }
+
+// NewEngineWith returns an engine whose mixture has these coefficients, by the
+// names of [Engine.Terms], for comparing them with others.
+func NewEngineWith(coefficients map[string]float64) *Engine {
+	e := NewEngine()
+	e.mixture = newMixture(e.models, coefficients)
+	return e
+}
+
+// scratch is what one answer works on.
+type scratch struct {
+	series Series
+	votes  votes
+	silent []int // models that have nothing to say
 }
 
 // Answer answers a question; see the package comment for what it promises.
 func (e *Engine) Answer(q Question) Answer {
-	s, ok := e.scratch.Get().(*Series)
+	work, ok := e.scratch.Get().(*scratch)
 	if !ok {
-		s = new(Series)
+		work = e.newScratch()
 	}
-	defer e.scratch.Put(s)
+	defer e.scratch.Put(work)
+	s := &work.series
 	if a, refused := refuseQuestion(q); refused {
 		return a
 	}
@@ -76,7 +91,7 @@ func (e *Engine) Answer(q Question) Answer {
 	if s.still() {
 		a.CDF.fill(FloorProbability)
 	} else {
-		seen = e.ask(s, &a)
+		seen = e.ask(work, &a)
 	}
 	if s.refuseLate(q, &a) {
 		return a
@@ -88,26 +103,64 @@ func (e *Engine) Answer(q Question) Answer {
 	return a
 }
 
-// ask lets the models vote on a.CDF and returns the evidence of the last one
-// that counted.
-func (e *Engine) ask(s *Series, a *Answer) (seen Passage) {
-	var votes pool
-	a.Models = make([]string, 0, len(e.voters))
-	for _, v := range e.voters {
-		p, ok := v.model.FirstPassage(s)
-		if !ok {
-			continue
-		}
-		votes.add(&p.CDF, v.weight*max(p.Clarity, leastClarity))
-		a.Models = append(a.Models, v.model.Name())
+// ask lets the models vote on a.CDF and returns the evidence that speaks most
+// plainly: that of the analogues or else of the increments.
+func (e *Engine) ask(work *scratch, a *Answer) (seen Passage) {
+	a.Models = make([]string, 0, len(e.models))
+	var teeth *CDF
+	open, ok := e.vote(work, func(m Model, p Passage) {
+		a.Models = append(a.Models, m.Name())
 		if p.Windows > 0 {
 			seen = p
 		}
-	}
-	if len(a.Models) > 0 {
-		a.CDF = votes.cdf(e.weights)
+		if _, is := m.(Renewal); is {
+			teeth = &p.CDF
+		}
+	})
+	if ok {
+		a.CDF = e.mixture.cdf(work.votes, open, work.series.horizon)
+		if s := &work.series; s.segment > 0 && s.hasCourse {
+			var slower CDF
+			for k, f := range a.CDF {
+				slower[k] = min(f, s.line[k])
+			}
+			a.CDF.lean(&slower, newSlope*square(s.straight))
+		}
+		if teeth != nil {
+			a.CDF.lean(teeth, square(work.series.toothedness()*work.series.straight))
+		}
 	}
 	return seen
+}
+
+// vote lets all models vote; told hears of those that have something to say.
+// The first or second, the increments or the analogues, stand in for those that
+// have not.
+func (e *Engine) vote(work *scratch, told func(Model, Passage)) (open [gates]float64, ok bool) {
+	s := &work.series
+	open = s.gateValues()
+	work.silent = work.silent[:0]
+	perLook := float64(s.horizon) / float64(s.look)
+	standIn := -1
+	for j, m := range e.models {
+		p, spoke := m.FirstPassage(s)
+		if !spoke {
+			work.silent = append(work.silent, j)
+			continue
+		}
+		work.votes.set(j, &p.CDF, perLook)
+		told(m, p)
+		if standIn < 0 || j < 2 {
+			standIn = j
+		}
+	}
+	if standIn < 0 {
+		return open, false
+	}
+	for _, j := range work.silent {
+		work.votes[j] = work.votes[standIn]
+	}
+	return open, true
 }
 
 // stepOf returns the step of the question's grid.
@@ -125,3 +178,7 @@ func lastKnown(values []float64) int {
 	}
 	return last
 }
+
+// newSlope is how much a straight line since a level shift counts against what
+// all of the history says, if it is slower.
+const newSlope = .2

@@ -58,6 +58,7 @@ type world struct {
 	readErr  error
 	writeErr error
 	queries  []barograph.Query
+	hold     chan struct{} // the store answers once it is closed
 }
 
 func (w *world) Rules(context.Context, barograph.Page) ([]barograph.Rule, error) {
@@ -75,10 +76,14 @@ func (w *world) Forecasted(_ context.Context, _ barograph.Rule, fs []barograph.F
 
 func (w *world) Select(ctx context.Context, q barograph.Query) ([]barograph.SeriesPoints, error) {
 	w.mu.Lock()
-	defer w.mu.Unlock()
 	w.queries = append(w.queries, q)
-	if w.readErr != nil {
-		return nil, w.readErr
+	hold, err := w.hold, w.readErr
+	w.mu.Unlock()
+	if hold != nil {
+		<-hold
+	}
+	if err != nil {
+		return nil, err
 	}
 	return w.store.Select(ctx, q)
 }
@@ -184,8 +189,8 @@ func diskRule() barograph.Rule {
 	}
 }
 
-// rising are three days that end at .8 and rise by .1 in ten hours.
-func rising() []float64 {
+// filling are three days that end at .8 and rise by .1 in ten hours.
+func filling() []float64 {
 	return generate(3*288, func(i int) float64 { return .8 - float64(3*288-1-i)/1200 })
 }
 
@@ -193,7 +198,7 @@ func steady() []float64 { return generate(3*288, func(i int) float64 { return .5
 
 func TestForecastsReachSinkStoreAndMemory(t *testing.T) {
 	w := newWorld(t, diskRule())
-	w.record(disk("web1"), rising()...)
+	w.record(disk("web1"), filling()...)
 	w.record(disk("web2"), steady()...)
 	w.start(nil)
 	w.sweep()
@@ -259,7 +264,7 @@ func (w *world) checkResults(f barograph.Forecast) {
 
 func TestNothingNewIsSkippedUntilItGoesStale(t *testing.T) {
 	w := newWorld(t, diskRule())
-	w.record(disk("web1"), rising()...)
+	w.record(disk("web1"), filling()...)
 	w.start(nil)
 	w.sweep()
 	w.take()
@@ -288,8 +293,8 @@ func TestNothingNewIsSkippedUntilItGoesStale(t *testing.T) {
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if tail := w.queries[1]; tail.To.Sub(tail.From) > time.Hour || tail.Rollup != barograph.RollupMax {
-		t.Errorf("the second query was %+v, want a short one", tail)
+	if tail := w.queries[2]; tail.To.Sub(tail.From) > time.Hour || tail.Rollup != barograph.RollupMax {
+		t.Errorf("the first query after those for the whole history was %+v, want a short one", tail)
 	}
 }
 
@@ -321,7 +326,7 @@ func TestRulesChooseWhatIsForecast(t *testing.T) {
 	breachOnly.ID, breachOnly.Horizon = "rul_breach", 0
 	all.ID, all.Name, all.Series = "rul_all", "all", barograph.Selector{}
 	w := newWorld(t, off, breachOnly, all)
-	w.record(disk("web1"), rising()...)
+	w.record(disk("web1"), filling()...)
 	w.start(nil)
 	w.sweep()
 	w.clock.move(5 * time.Minute)
@@ -350,7 +355,7 @@ func TestRulesChooseWhatIsForecast(t *testing.T) {
 
 func TestTroubleIsLoggedOnceAndStopsNothing(t *testing.T) {
 	w := newWorld(t, diskRule())
-	w.record(disk("web1"), rising()...)
+	w.record(disk("web1"), filling()...)
 	w.sinkErr, w.writeErr = errors.New("sink away"), errors.New("store full")
 	w.start(nil)
 	for range 3 {
@@ -387,7 +392,7 @@ func TestTroubleIsLoggedOnceAndStopsNothing(t *testing.T) {
 func TestMaxSeries(t *testing.T) {
 	w := newWorld(t, diskRule())
 	for _, host := range []string{"a", "b", "c"} {
-		w.record(disk(host), rising()...)
+		w.record(disk(host), filling()...)
 	}
 	w.start(func(c *forecast.Config) { c.MaxSeries = 2 })
 	w.sweep()

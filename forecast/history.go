@@ -1,8 +1,6 @@
 package forecast
 
 import (
-	"context"
-	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -11,40 +9,29 @@ import (
 	"github.com/barograph/barograph"
 )
 
-// rereadSteps is how many of the last complete steps are read again each time:
-// samples come a little late.
-const rereadSteps = 2
-
-// history is what is known of a rule's series: read once, then kept up to date
-// by reading its end.
+// history is what is known of a rule's series. One goroutine works on it.
+//
+// Time is cut into blocks, the same for all series. Old blocks are packed, and
+// the newest, which may still change, are not.
 type history struct {
-	rule   barograph.Rule
-	grid   Grid
-	tracks map[string]*track
-	full   time.Time // when all of it was read last
-	read   time.Time // when its end was
-	cut    int       // series that were one too many, at the last full reading
-}
+	rule barograph.Rule
+	grid Grid
 
-// track is one series on the grid, with the last forecast of it.
-type track struct {
-	series   barograph.Series
-	first    int64     // cell of values[0]
-	values   []float64 // NaN is a null
-	changed  bool      // since the forecast
-	forecast barograph.Forecast
-	staleAge time.Duration // of the last sample, from which on the forecast no longer holds
+	tracks []*track // by the names of their series
+	first  int64    // the first block that is kept
+	open   int64    // the cell that the tails begin at, the first of a block
+	read   time.Time
+	again  rereading
 }
 
 func newHistory(rule barograph.Rule) *history {
-	return &history{rule: rule, grid: NewGrid(rule), tracks: map[string]*track{}}
+	return &history{rule: rule, grid: NewGrid(rule)}
 }
 
-// fits reports whether the history is that of the rule as it is now.
-func (h *history) fits(rule barograph.Rule) bool {
-	old := h.rule
-	return old.Operator == rule.Operator && old.Limit == rule.Limit && old.Horizon == rule.Horizon &&
-		old.Series.String() == rule.Series.String() && equalBounds(old.Bounds, rule.Bounds)
+// sameForecasts reports whether both rules ask the same about the same series.
+func sameForecasts(a, b barograph.Rule) bool {
+	return a.Operator == b.Operator && a.Limit == b.Limit && a.Horizon == b.Horizon &&
+		a.Series.String() == b.Series.String() && equalBounds(a.Bounds, b.Bounds)
 }
 
 func equalBounds(a, b *barograph.Bounds) bool {
@@ -61,76 +48,101 @@ func equalBound(a, b *float64) bool {
 	return *a == *b
 }
 
-// update reads what is new, or everything if that was last done more than
-// reload ago, in one query.
-func (h *history) update(ctx context.Context, reader barograph.SampleReader, now time.Time, reload time.Duration, most int) error {
-	from, whole := h.grid.cell(now)-int64(h.grid.History)+1, true
-	if !h.full.IsZero() && now.Sub(h.full) < reload && !now.Before(h.read) {
-		from, whole = max(from, h.grid.cell(h.read)-rereadSteps), false
+// packer returns what packs the values of the rule's series.
+func (h *history) packer() packer { return packer{h.rule.Operator, h.rule.Limit} }
+
+// blockOf returns the block that the cell is in.
+func blockOf(cell int64) int64 {
+	n := cell / blockCells
+	if cell%blockCells < 0 {
+		n--
 	}
-	found, err := reader.Select(ctx, barograph.Query{
-		Selector: h.rule.Series, Step: h.grid.Step, Rollup: h.grid.Rollup,
-		From: h.grid.start(from), To: now.Add(time.Millisecond),
-	})
-	if err != nil {
-		return fmt.Errorf("read the series of rule %s: %w", h.rule.Name, err)
-	}
-	if whole {
-		h.full = now
-		h.replace(found, most)
-	} else {
-		h.extend(found, from, most)
-	}
-	h.read = now
-	h.slide(now)
-	return nil
+	return n
 }
 
-// replace takes what was found as the whole history.
-func (h *history) replace(found []barograph.SeriesPoints, most int) {
-	old := h.tracks
-	h.tracks = make(map[string]*track, min(len(found), most))
-	h.cut = 0
+// oldest returns the first cell that a question looks at.
+func (h *history) oldest(now time.Time) int64 { return h.grid.cell(now) - int64(h.grid.History) + 1 }
+
+// blocks returns how many blocks are packed.
+func (h *history) blocks() int64 { return h.open/blockCells - h.first }
+
+// reset forgets everything.
+func (h *history) reset(now time.Time) {
+	h.tracks = nil
+	h.first = blockOf(h.oldest(now))
+	h.open = max(blockOf(h.grid.cell(now)-rereadSteps), h.first) * blockCells
+	newest := h.open/blockCells - 1
+	h.again = rereading{newest: newest, next: newest}
+}
+
+// advance packs what is too old to change at every reading, and forgets what is
+// older than the history that the grid asks for, and series of which nothing is
+// left.
+func (h *history) advance(now time.Time) {
+	first, open := blockOf(h.oldest(now)), blockOf(h.grid.cell(now)-rereadSteps)*blockCells
+	pack, drop := max(0, (open-h.open)/blockCells), max(0, first-h.first)
+	if pack == 0 && drop == 0 {
+		return
+	}
+	p := h.packer()
+	for _, t := range h.tracks {
+		t.advance(p, pack, drop)
+	}
+	h.first += drop
+	h.open += pack * blockCells
+	h.tracks = slices.DeleteFunc(h.tracks, (*track).empty)
+}
+
+// match calls take for every track with what was found of it, nil if that is
+// nothing, and adds tracks for series that are new, as long as there are no more
+// than most. Both lists are in the order of the names. It returns how many
+// series were one too many.
+func (h *history) match(found []barograph.SeriesPoints, most int, take func(*track, []barograph.Point)) (cut int) {
+	known, room := h.tracks, most-len(h.tracks)
+	all := make([]*track, 0, max(len(found), len(known)))
+	next := func(points []barograph.Point) {
+		take(known[0], points)
+		all, known = append(all, known[0]), known[1:]
+	}
 	for _, sp := range found {
 		if !h.wants(sp) {
 			continue
 		}
-		if len(h.tracks) >= most {
-			h.cut++
-			continue
-		}
-		key := sp.Series.String()
-		t := &track{series: sp.Series, changed: true}
-		t.set(h.grid, sp.Points)
-		if was := old[key]; was != nil {
-			t.forecast, t.staleAge = was.forecast, was.staleAge
-			t.changed = was.changed || was.first != t.first || !equalValues(was.values, t.values)
-		}
-		h.tracks[key] = t
-	}
-}
-
-// extend takes what was found as the history from the cell on.
-func (h *history) extend(found []barograph.SeriesPoints, from int64, most int) {
-	for _, sp := range found {
-		if !h.wants(sp) {
-			continue
-		}
-		key := sp.Series.String()
-		t := h.tracks[key]
-		if t == nil {
-			if len(h.tracks) >= most {
-				continue
+		order := -1
+		for len(known) > 0 {
+			if order = compareSeries(sp.Series, known[0].series); order <= 0 {
+				break
 			}
-			// Only the end of it was read; what came before, if anything did,
-			// comes with the next full reading.
-			t = &track{series: sp.Series}
-			h.tracks[key] = t
+			order = -1
+			next(nil)
 		}
-		before := slices.Clone(t.tail(from))
-		t.set(h.grid, sp.Points)
-		t.changed = t.changed || !equalValues(before, t.tail(from))
+		switch {
+		case order == 0:
+			next(sp.Points)
+		case room <= 0:
+			cut++
+		default:
+			room--
+			t := newTrack(sp.Series, h.blocks())
+			take(t, sp.Points)
+			all = append(all, t)
+		}
 	}
+	for len(known) > 0 {
+		next(nil)
+	}
+	if len(all) > len(h.tracks) {
+		h.tracks = all
+	}
+	return cut
+}
+
+// compareSeries compares the names of series.
+func compareSeries(a, b barograph.Series) int {
+	if a.Equal(b) {
+		return 0
+	}
+	return strings.Compare(a.String(), b.String())
 }
 
 // wants reports whether the series is to be forecast: it has points, and it is
@@ -140,64 +152,61 @@ func (h *history) wants(sp barograph.SeriesPoints) bool {
 	return len(sp.Points) > 0 && !own
 }
 
-// slide forgets what is older than the history that the grid asks for, and
-// series of which nothing is left.
-func (h *history) slide(now time.Time) {
-	oldest := h.grid.cell(now) - int64(h.grid.History) + 1
-	for key, t := range h.tracks {
-		drop := oldest - t.first
-		if drop >= int64(len(t.values)) {
-			delete(h.tracks, key)
+// extend writes the points into the tail of the series.
+func (h *history) extend(t *track, points []barograph.Point) {
+	for _, p := range points {
+		cell := h.grid.cell(time.UnixMilli(p.UnixMilli))
+		at := int(cell - h.open)
+		if at < 0 {
+			continue // older than what was asked for
+		}
+		t.reserve(at + 1)
+		if same(t.tail[at], p.Value) {
 			continue
 		}
-		if drop > int64(h.grid.History/16) { // not at every step, or each of them would move everything
-			t.values = slices.Delete(t.values, 0, int(drop))
-			t.first = oldest
+		t.tail[at] = p.Value
+		h.heard(t, p.Value)
+		if finite(p.Value) {
+			t.last = max(t.last, cell)
 		}
 	}
 }
 
-// set writes the points into the grid.
-func (t *track) set(g Grid, points []barograph.Point) {
-	if len(t.values) == 0 {
-		t.first = g.cell(time.UnixMilli(points[0].UnixMilli))
-	}
-	for _, p := range points {
-		at := g.cell(time.UnixMilli(p.UnixMilli)) - t.first
-		if at < 0 {
-			continue // older than what is kept
+// replace takes the points as all there is of the series in n blocks.
+func (h *history) replace(t *track, first, n int64, points []barograph.Point, scratch []byte) []byte {
+	records, p := scratch[:0], h.packer()
+	for b := first; b < first+n; b++ {
+		var values block
+		for i := range values {
+			values[i] = math.NaN()
 		}
-		for int64(len(t.values)) <= at {
-			t.values = append(t.values, math.NaN())
+		for len(points) > 0 {
+			cell := h.grid.cell(time.UnixMilli(points[0].UnixMilli))
+			if cell >= (b+1)*blockCells {
+				break
+			}
+			if at := cell - b*blockCells; at >= 0 {
+				values[at] = points[0].Value
+				if finite(values[at]) {
+					t.last = max(t.last, cell)
+				}
+			}
+			points = points[1:]
 		}
-		t.values[at] = p.Value
+		records = p.append(records, &values)
 	}
+	t.replace(first-h.first, records)
+	return records
 }
 
-// tail returns the values from the cell on.
-func (t *track) tail(from int64) []float64 {
-	return t.values[min(max(from-t.first, 0), int64(len(t.values))):]
-}
-
-// equalValues reports whether both are the same, nulls (which alone differ from
-// themselves) being equal.
-func equalValues(a, b []float64) bool {
-	return slices.EqualFunc(a, b, func(x, y float64) bool { return x == y || x != x && y != y })
-}
-
-// question asks about the series as it is known now.
-func (h *history) question(t *track, now time.Time) Question {
+// question asks about the series as it is known now. The values are written
+// into buf if they fit.
+func (h *history) question(t *track, now time.Time, buf []float64) Question {
+	values := append(unpack(buf[:0], t.packed), t.tail...)
+	oldest := h.oldest(now)
+	values = values[min(max(0, oldest-h.first*blockCells), int64(len(values))):]
 	return Question{
-		Values: t.values, Start: h.grid.start(t.first), Step: h.grid.Step, Now: now,
+		Values: values, Start: h.grid.start(max(oldest, h.first*blockCells)), Step: h.grid.Step, Now: now,
 		Limit: h.rule.Limit, Operator: h.rule.Operator, Horizon: h.grid.Horizon, Bounds: h.rule.Bounds,
 	}
-}
-
-// goneStale reports whether the last forecast of a series without news no
-// longer holds, for its samples are too old by now.
-func (h *history) goneStale(t *track, now time.Time) bool {
-	if t.forecast.State == barograph.StateStale {
-		return false
-	}
-	return h.question(t, now).age() > t.staleAge
 }

@@ -12,25 +12,16 @@ import (
 // with this value of the label "host" ("": for all), most probable first, then
 // soonest first. The caller owns the slice.
 func (f *Forecaster) Latest(ruleID barograph.RuleID, host string) []barograph.Forecast {
-	f.mu.RLock()
 	out := []barograph.Forecast{}
-	for id, fs := range f.latest {
-		if ruleID != "" && ruleID != id {
-			continue
-		}
-		for _, fc := range fs {
-			if host == "" || fc.Series.Labels.Get("host") == host {
-				out = append(out, fc)
-			}
-		}
+	for _, j := range f.all() {
+		out = j.append(out, ruleID, host)
 	}
-	f.mu.RUnlock()
 	slices.SortFunc(out, func(a, b barograph.Forecast) int {
 		return cmp.Or(
 			cmp.Compare(b.Probability, a.Probability),
 			soonest(a).Compare(soonest(b)),
 			cmp.Compare(a.RuleID, b.RuleID),
-			cmp.Compare(a.Series.String(), b.Series.String()),
+			compareSeries(a.Series, b.Series),
 		)
 	})
 	return out
@@ -43,29 +34,49 @@ func soonest(fc barograph.Forecast) time.Time {
 	return fc.ETA.Median
 }
 
-// publish makes the tracks' forecasts the latest of the rule.
-func (f *Forecaster) publish(id barograph.RuleID, tracks []*track) {
-	fs := forecastsOf(tracks)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	f.latest[id] = fs
+// append appends the forecasts of the job, if they are of the rule and the host.
+func (j *job) append(out []barograph.Forecast, ruleID barograph.RuleID, host string) []barograph.Forecast {
+	j.mu.RLock()
+	defer j.mu.RUnlock()
+	if ruleID != "" && ruleID != j.rule.ID {
+		return out
+	}
+	for _, t := range j.shown {
+		if host == "" || t.series.Labels.Get("host") == host {
+			out = append(out, t.verdict.forecast(j.rule, t.series))
+		}
+	}
+	return out
 }
 
-func forecastsOf(tracks []*track) []barograph.Forecast {
-	fs := make([]barograph.Forecast, len(tracks))
-	for i, t := range tracks {
-		fs[i] = t.forecast
+// count adds to the states and returns how many series there are.
+func (j *job) count(states map[barograph.ForecastState]int) int {
+	j.mu.RLock()
+	defer j.mu.RUnlock()
+	for _, t := range j.shown {
+		states[t.verdict.state]++
 	}
-	return fs
+	return len(j.shown)
 }
 
 // count returns how many series have a forecast or a refusal.
 func (f *Forecaster) count() float64 {
-	f.mu.RLock()
-	defer f.mu.RUnlock()
 	n := 0
-	for _, fs := range f.latest {
-		n += len(fs)
+	for _, j := range f.all() {
+		j.mu.RLock()
+		n += len(j.shown)
+		j.mu.RUnlock()
+	}
+	return float64(n)
+}
+
+// retained returns how many bytes all series hold on to.
+func (f *Forecaster) retained() float64 {
+	n := 0
+	for _, j := range f.all() {
+		j.mu.RLock()
+		n += j.retained
+		j.mu.RUnlock()
 	}
 	return float64(n)
 }

@@ -55,5 +55,5 @@ func (m Phase) FirstPassage(s *Series) (Passage, bool) {
 	if windows < 2 {
 		return Passage{}, false
 	}
-	return km.passage(windowPrior)
+	return km.passage(s)
 }

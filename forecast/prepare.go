@@ -24,17 +24,30 @@ type Series struct {
 
 	now     int     // the last index, whose value is known
 	horizon int     // steps
+	look    int     // the horizon rounded up to a power of two: how far models look around
 	limit   float64 // scaled
+	strict  bool    // the limit must be passed, not only reached
+	slack   float64 // differences as small as this are rounding errors
 	gap     float64 // from the last value up to the limit
 	spread  float64 // from the 10 % to the 90 % quantile, above zero
 	season  int     // steps; 0: none
 	segment int     // where the last level shift happened
 	scale   int     // values were divided by 2^scale
 
+	profile   []float64 // of a season, by index modulo season; empty: no season
+	residual  []float64 // the filled values without it
+	course    trend     // of the last segment, if it has one
+	hasCourse bool
+	straight  float64 // how much of what it moved lately is a straight line, 0 to 1
+	line      CDF     // what that line says, if there is one
+
 	// Scratch, kept for the next question.
-	sums, detrended, left, right, sorted []float64
-	analogues                            []analogue
-	km                                   kaplanMeier
+	sums, detrended, left, right, sorted, ahead []float64
+	analogues                                   []analogue
+	chosen                                      []int32
+	teeth                                       []tooth
+	km                                          kaplanMeier
+	ar                                          regression
 }
 
 // Prepare returns the question prepared for the models; ok is false if it has
@@ -52,6 +65,7 @@ func Prepare(q Question) (s *Series, ok bool) {
 func (s *Series) load(q Question) bool {
 	values := trim(q.Values)
 	s.horizon = q.Horizon
+	s.look = lookAround(q.Horizon)
 	if len(values) == 0 || q.Horizon <= 0 || !finite(q.Limit) {
 		return false
 	}
@@ -62,13 +76,22 @@ func (s *Series) load(q Question) bool {
 	}
 	s.scale = exponent(values, q.Limit)
 	s.limit = math.Ldexp(sign*q.Limit, -s.scale)
-	if q.Operator == barograph.Above || q.Operator == barograph.Below {
-		s.limit = math.Nextafter(s.limit, math.Inf(1)) // the models ask for at least the limit
-	}
+	s.strict = q.Operator == barograph.Above || q.Operator == barograph.Below
 	s.copyValues(values, sign)
 	s.markGaps()
 	s.gap = s.limit - s.values[s.now]
 	return true
+}
+
+// lookAround returns the least power of two that is not below the horizon: what
+// the models see of the past is the same for all horizons in between, so that
+// a longer one can't be less probable.
+func lookAround(horizon int) int {
+	look := 1
+	for look < min(horizon, maxPoints) {
+		look *= 2
+	}
+	return look
 }
 
 // trim returns the newest values, from the first to the last known one.
@@ -139,14 +162,35 @@ func (s *Series) markGaps() {
 // describe finds out what the models need to know.
 func (s *Series) describe(q Question) {
 	s.spread = s.width()
+	s.dropOutlier()
+	s.slack = roundingError * s.spread
+	if s.strict {
+		s.slack = -s.slack
+	}
 	s.season = s.findSeason(stepOf(q))
 	s.segment = s.findSegment()
+	s.deseason()
+	s.assume()
 }
+
+// assume finds out what estimates from windows start with: an even chance of
+// crossing within a horizon or, as far as the series is one, what the straight
+// line says.
+func (s *Series) assume() {
+	s.straight = 0
+	if s.course, s.hasCourse = s.trend(); s.hasCourse {
+		s.line, s.straight = s.lineOf(s.course), s.straightness(s.course)
+	}
+}
+
+// roundingError is the share of the spread that is not told from none: two
+// sums that ought to be the same may differ by it.
+const roundingError = 1e-9
 
 // width returns the distance from the 10 % to the 90 % quantile, or, if that is
 // zero, of the whole range, or, if that is zero too, to the limit.
 func (s *Series) width() float64 {
-	sorted := s.sortedSample(s.filled, 512)
+	sorted := s.sortedSample(s.filled, sampleSize)
 	width := stat.Quantile(.9, stat.Empirical, sorted, nil) - stat.Quantile(.1, stat.Empirical, sorted, nil)
 	if width > 0 {
 		return width
@@ -156,6 +200,9 @@ func (s *Series) width() float64 {
 	}
 	return math.Abs(s.gap) + 1e-9
 }
+
+// sampleSize is how many values quantiles are taken from, about.
+const sampleSize = 256
 
 // sortedSample returns at most about most of the values, evenly chosen and
 // sorted, valid until the next call.
@@ -179,7 +226,7 @@ func (s *Series) extremes(from int) (low, high float64) {
 }
 
 // shortestWindow is how many steps a window must show to be a witness.
-func (s *Series) shortestWindow() int { return max(1, s.horizon/4) }
+func (s *Series) shortestWindow() int { return max(1, s.look/6) }
 
 // origins returns the past moments from index first on that windows may start
 // at: those with a value and a window that is not too short.
@@ -194,18 +241,51 @@ func (s *Series) origins(first int) []int32 {
 // series risen by the given amount (0: not at all), and how many steps of the
 // horizon were seen.
 func (s *Series) rise(i int, by float64) (hit, seen int) {
-	end := s.now
-	if len(s.ends) > 0 {
-		end = int(s.ends[i])
-	}
-	seen = min(s.horizon, end-i)
-	target := s.values[i] + by
+	seen = s.seen(i)
+	target := s.values[i] + by - s.slack
 	for k, v := range s.values[i+1 : i+1+seen] {
 		if v >= target {
 			return k + 1, seen
 		}
 	}
 	return 0, seen
+}
+
+// seen returns how many steps of the horizon after index i are known, or would
+// be if there were no nulls.
+func (s *Series) seen(i int) int {
+	end := s.now
+	if len(s.ends) > 0 {
+		end = int(s.ends[i])
+	}
+	return min(s.horizon, end-i)
+}
+
+// recent returns where the part of the history begins that is like the present:
+// after the last level shift, if that is long enough ago.
+func (s *Series) recent() int {
+	if s.now+1-s.segment < max(recentLeast, s.look*3/4) {
+		return 0
+	}
+	return s.segment
+}
+
+// recentLeast is how many points it takes at least.
+const recentLeast = 24
+
+// mostWitnesses is how many past moments a model asks, at most about.
+const mostWitnesses = 128
+
+// witnesses returns about mostWitnesses of the origins, newest first, evenly
+// spread, valid until the next call.
+func (s *Series) witnesses(first int) []int32 {
+	origins := s.origins(first)
+	s.chosen = s.chosen[:0]
+	stride := max(1, len(origins)/mostWitnesses)
+	for at := len(origins) - 1; at >= 0; at -= stride {
+		s.chosen = append(s.chosen, origins[at])
+	}
+	return s.chosen
 }
 
 func finite(v float64) bool { return math.Abs(v) <= math.MaxFloat64 }

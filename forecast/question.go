@@ -64,5 +64,12 @@ func (c *CDF) quantiles(horizon int) Quantiles {
 	return Quantiles{at(.1), at(.5), at(.9)}
 }
 
+// lean moves the distribution towards another by a share of what lies between.
+func (c *CDF) lean(to *CDF, share float64) {
+	for k := range c {
+		c[k] += share * (min(max(to[k], FloorProbability*c.share(k)), CeilingProbability) - c[k])
+	}
+}
+
 // share returns the share of the horizon that CDF[k] looks at.
 func (c *CDF) share(k int) float64 { return float64(k+1) / float64(len(c)) }

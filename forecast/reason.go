@@ -31,7 +31,7 @@ func (s *Series) reason(q Question, seen Passage) string {
 		fmt.Fprintf(&b, "in %d of the %d %s of the last %s a limit as near as this one (%s) was reached within %s",
 			seen.Hits, seen.Windows, seen.Witnesses, words(q.steps(s.now+1)), number(s.amount(s.gap)), words(q.span()))
 	}
-	t, ok := s.trend()
+	t, ok := s.course, s.hasCourse
 	if ok && t.trust() > .5 {
 		if b.Len() > 0 {
 			b.WriteString("; ")

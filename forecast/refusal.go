@@ -2,6 +2,7 @@ package forecast
 
 import (
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -14,10 +15,10 @@ const (
 	staleSteps   = 5                 // usual spacings without a sample
 	staleLeast   = 5 * time.Minute
 
-	calmProbability = .025 // at most, for a state that says there is nothing to fear
-	flatRange       = .05  // of the distance to the limit
-	stillRange      = .01  // the same, below which no model needs to be asked
-	farHorizons     = 100  // away: a pace this slow is none
+	calmProbability = .04 // at most, for a state that says there is nothing to fear
+	flatRange       = .05 // of the distance to the limit
+	stillRange      = .01 // the same, below which no model needs to be asked
+	farHorizons     = 100 // away: a pace this slow is none
 )
 
 // insufficientf returns the answer to a question without enough to go by.
@@ -47,7 +48,7 @@ func (s *Series) refuseEarly(q Question, a *Answer) bool {
 	if age := q.age(); age > a.StaleAge {
 		return a.refusef(barograph.StateStale, "the last sample is %s old", words(age))
 	}
-	if s.gap <= 0 {
+	if s.gap < 0 || s.gap == 0 && !s.strict {
 		return a.refusef(barograph.StateAlreadyBreached, "the last value %s is %s %s", number(a.Value), q.Operator, number(q.Limit))
 	}
 	if bound, beyond := beyondBounds(q); beyond {
@@ -60,18 +61,22 @@ func (s *Series) refuseEarly(q Question, a *Answer) bool {
 	if len(s.observed) < fewestPoints {
 		return a.refusef(barograph.StateInsufficientData, "have %d points of history, need %d", len(s.observed), fewestPoints)
 	}
-	if low, high := s.extremes(0); low == high {
+	low, high := s.extremes(0)
+	if low == high {
 		a.CDF.fill(FloorProbability)
 		return a.refusef(barograph.StateFlat, "the value has been %s for %s", number(a.Value), words(q.steps(s.now+1)))
+	}
+	if !q.Operator.Upward() && !q.Operator.Crossed(0, q.Limit) && isCount(q.Values) {
+		return a.refusef(barograph.StateBeyondHorizon, "the value is a count, never below 0, and so never is %s %s", q.Operator, number(q.Limit))
 	}
 	return false
 }
 
 // still reports whether the series has hardly moved, compared with what is
-// missing to the limit.
+// missing to the limit, and would not at the same pace for a whole horizon.
 func (s *Series) still() bool {
 	low, high := s.extremes(0)
-	return high-low <= stillRange*s.gap && s.now+1 >= s.horizon
+	return (high-low)*max(1, float64(s.horizon)/float64(s.now+1)) <= stillRange*s.gap
 }
 
 // refuseLate refuses where the models see no danger, and says which way it
@@ -81,7 +86,7 @@ func (s *Series) refuseLate(q Question, a *Answer) bool {
 		return a.refusef(barograph.StateInsufficientData, "have %d points since the last gap or shift, too few for any model", s.now+1-s.segment)
 	}
 	p := a.CDF[len(a.CDF)-1]
-	t, known := s.trend()
+	t, known := s.course, s.hasCourse
 	switch {
 	case p <= calmProbability:
 		return s.refuseCalm(q, a, t, known)
@@ -160,10 +165,21 @@ func beyondBounds(q Question) (bound float64, beyond bool) {
 	if q.Operator.Upward() {
 		b = q.Bounds.Max
 	}
-	if b == nil || q.Operator.Crossed(*b, q.Limit) {
+	if b == nil || !finite(*b) || q.Operator.Crossed(*b, q.Limit) {
 		return 0, false
 	}
 	return *b, true
+}
+
+// isCount reports whether all known values are whole numbers of which none is
+// negative.
+func isCount(values []float64) bool {
+	for _, v := range values {
+		if finite(v) && (v < 0 || v != math.Trunc(v)) {
+			return false
+		}
+	}
+	return true
 }
 
 // fill spreads a probability evenly over the horizon.

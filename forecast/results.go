@@ -17,43 +17,57 @@ const (
 	ownPrefix = "barograph_"
 )
 
-// writeResults writes the forecasts, stamped with the time of this sweep, also
-// those that stand unchanged. Refusals are written only where they say that
-// nothing is to be feared: as a probability of 0.
-func (f *Forecaster) writeResults(ctx context.Context, rule barograph.Rule, tracks []*track, now time.Time) {
-	samples := make([]barograph.Sample, 0, 4*len(tracks))
-	for _, t := range tracks {
-		samples = appendResults(samples, rule, t.forecast, now)
+// writeResults writes the verdicts on all series, stamped with the time of this
+// sweep, also those that stand unchanged. Refusals are written only where they
+// say that nothing is to be feared: as a probability of 0.
+func (f *Forecaster) writeResults(ctx context.Context, h *history, now time.Time) error {
+	samples := make([]barograph.Sample, 0, len(h.tracks))
+	for _, t := range h.tracks {
+		samples = appendResults(samples, h.rule, t, now)
 	}
 	if len(samples) == 0 {
-		return
+		return nil
 	}
-	err := f.writer.Write(ctx, samples)
-	if err != nil {
-		err = fmt.Errorf("write forecasts of rule %s: %w", rule.Name, err)
+	ctx, cancel := f.limit(ctx, "the series store")
+	defer cancel()
+	if err := because(ctx, f.writer.Write(ctx, samples)); err != nil {
+		return fmt.Errorf("write forecasts of rule %s: %w", h.rule.Name, err)
 	}
-	f.trouble.note("write results", err)
+	return nil
 }
 
-func appendResults(samples []barograph.Sample, rule barograph.Rule, fc barograph.Forecast, now time.Time) []barograph.Sample {
-	if fc.State != barograph.StateForecast && !fc.State.Calm() {
+func appendResults(samples []barograph.Sample, rule barograph.Rule, t *track, now time.Time) []barograph.Sample {
+	v := &t.verdict
+	if v.state != barograph.StateForecast && !v.state.Calm() {
 		return samples
 	}
-	labels := fc.Series.Labels.With("rule", rule.Name).With("metric", fc.Series.Metric)
 	add := func(metric string, labels barograph.Labels, value float64) {
 		samples = append(samples, barograph.Sample{
 			Series: barograph.Series{Metric: metric, Labels: labels}, UnixMilli: now.UnixMilli(), Value: value,
 		})
 	}
-	add(ProbabilityMetric, labels, fc.Probability)
-	if fc.ETA == nil {
+	labels := with(t.series.Labels, barograph.Label{Name: "metric", Value: t.series.Metric}, barograph.Label{Name: "rule", Value: rule.Name})
+	add(ProbabilityMetric, labels, v.probability)
+	if v.state != barograph.StateForecast {
 		return samples
 	}
-	for _, q := range [...]struct {
-		name string
-		at   time.Time
-	}{{"0.1", fc.ETA.Early}, {"0.5", fc.ETA.Median}, {"0.9", fc.ETA.Late}} {
-		add(ETAMetric, labels.With("quantile", q.name), max(0, q.at.Sub(now).Seconds()))
+	for i, quantile := range [...]string{"0.1", "0.5", "0.9"} {
+		at := v.madeAt.Add(v.eta[i])
+		add(ETAMetric, with(labels, barograph.Label{Name: "quantile", Value: quantile}), max(0, at.Sub(now).Seconds()))
 	}
 	return samples
+}
+
+// with returns the labels with others, sorted by name, added; those win.
+func with(ls barograph.Labels, others ...barograph.Label) barograph.Labels {
+	out := make(barograph.Labels, 0, len(ls)+len(others))
+	for _, l := range ls {
+		for len(others) > 0 && others[0].Name < l.Name {
+			out, others = append(out, others[0]), others[1:]
+		}
+		if len(others) == 0 || others[0].Name != l.Name {
+			out = append(out, l)
+		}
+	}
+	return append(out, others...)
 }

@@ -11,6 +11,7 @@ const (
 	shiftOfUsual  = 6   // how many times the usual step a shift is
 	shiftOfSpread = .25 // and how much of the spread
 	shiftLook     = 5   // points on both sides that have to agree
+	shiftFewest   = 3   // points after it, or it may be an outlier
 )
 
 // findSegment returns where the last level shift happened: a reset, a clean-up,
@@ -25,14 +26,14 @@ func (s *Series) findSegment() int {
 	for i := range s.left {
 		s.left[i] = math.Abs(s.filled[i+1] - s.filled[i])
 	}
-	usual := stat.Quantile(.9, stat.Empirical, s.sortedSample(s.left, 512), nil)
+	usual := stat.Quantile(.9, stat.Empirical, s.sortedSample(s.left, sampleSize), nil)
 	return s.lastShift(max(shiftOfUsual*usual, shiftOfSpread*s.spread))
 }
 
 // lastShift returns the index of the latest shift of more than this size, 0 if
 // there is none.
 func (s *Series) lastShift(size float64) int {
-	for i := s.now; i > 0; i-- {
+	for i := s.now + 1 - shiftFewest; i > 0; i-- {
 		if math.Abs(s.filled[i]-s.filled[i-1]) <= size {
 			continue
 		}

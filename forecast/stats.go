@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"sync"
+	"time"
 
 	"github.com/VictoriaMetrics/metrics"
 
@@ -12,64 +14,116 @@ import (
 
 // stats are the forecaster's own metrics.
 type stats struct {
-	set     *metrics.Set
-	seconds *metrics.Histogram // of a sweep
-	skipped *metrics.Counter   // series without news
+	set       *metrics.Set
+	seconds   *metrics.Histogram // of a sweep
+	unchanged *metrics.Counter   // series that were skipped, for they had no news
+	calm      *metrics.Counter   // series that were skipped, for their news does not matter
+	busy      *metrics.Counter   // rules that were left out of a sweep
+	panics    *metrics.Counter
+	reads     *metrics.Counter // of the series store
+	points    *metrics.Counter // that were read
+	readTime  *metrics.Histogram
+
+	mu    sync.Mutex
+	names map[barograph.RuleID]string // metrics of rules
 }
 
-func newStats(set *metrics.Set, series func() float64) stats {
+func newStats(set *metrics.Set, series, retained func() float64) *stats {
 	set.NewGauge("barograph_forecast_series", series)
-	return stats{
-		set:     set,
-		seconds: set.NewHistogram("barograph_forecast_seconds"),
-		skipped: set.NewCounter("barograph_forecasts_skipped_total"),
+	set.NewGauge("barograph_forecast_retained_bytes", retained)
+	return &stats{
+		set:       set,
+		seconds:   set.NewHistogram("barograph_forecast_seconds"),
+		unchanged: set.NewCounter(`barograph_forecasts_skipped_total{why="unchanged"}`),
+		calm:      set.NewCounter(`barograph_forecasts_skipped_total{why="calm"}`),
+		busy:      set.NewCounter("barograph_forecast_rules_busy_total"),
+		panics:    set.NewCounter("barograph_forecast_panics_total"),
+		reads:     set.NewCounter("barograph_forecast_reads_total"),
+		points:    set.NewCounter("barograph_forecast_read_points_total"),
+		readTime:  set.NewHistogram("barograph_forecast_read_seconds"),
+		names:     map[barograph.RuleID]string{},
 	}
 }
 
 // made counts a forecast by its state.
-func (s stats) made(state barograph.ForecastState) {
+func (s *stats) made(state barograph.ForecastState) {
 	s.set.GetOrCreateCounter(fmt.Sprintf("barograph_forecasts_total{state=%q}", string(state))).Inc()
 }
 
-// troubles logs which steps of a sweep fail, each when that begins and when it
-// ends.
+// took adds to the time that a rule cost.
+func (s *stats) took(rule barograph.Rule, d time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	name := fmt.Sprintf("barograph_forecast_rule_seconds_total{rule=%q}", rule.Name)
+	if old := s.names[rule.ID]; old != "" && old != name {
+		s.set.UnregisterMetric(old)
+	}
+	s.names[rule.ID] = name
+	s.set.GetOrCreateFloatCounter(name).Add(d.Seconds())
+}
+
+// forget removes the metrics of a rule that is gone.
+func (s *stats) forget(id barograph.RuleID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if name := s.names[id]; name != "" {
+		s.set.UnregisterMetric(name)
+		delete(s.names, id)
+	}
+}
+
+// read counts a reading of the series store.
+func (s *stats) read(began time.Time, found []barograph.SeriesPoints) {
+	s.readTime.UpdateDuration(began)
+	s.reads.Inc()
+	n := 0
+	for i := range found {
+		n += len(found[i].Points)
+	}
+	s.points.Add(n)
+}
+
+// troubles logs which steps of a sweep fail, each when the first rule fails in it and
+// when the last one works again.
 type troubles struct {
-	log   *slog.Logger
-	sweep map[string]error // outcome of this sweep's steps; the first error counts
-	known map[string]bool  // steps that failed in the sweep before
+	log *slog.Logger
+
+	mu      sync.Mutex
+	failing map[string]map[barograph.RuleID]bool // by step
 }
 
 func newTroubles(log *slog.Logger) *troubles {
-	return &troubles{log: log, sweep: map[string]error{}, known: map[string]bool{}}
+	return &troubles{log: log, failing: map[string]map[barograph.RuleID]bool{}}
 }
 
-// note takes the outcome of a step.
-func (t *troubles) note(step string, err error) {
-	if t.sweep[step] == nil {
-		t.sweep[step] = err
+// note takes the outcome of a step for a rule.
+func (t *troubles) note(ctx context.Context, step string, id barograph.RuleID, err error) {
+	if ctx.Err() != nil {
+		return
 	}
-}
-
-// report logs what changed in this sweep.
-func (t *troubles) report(ctx context.Context) {
-	for step, err := range t.sweep {
-		switch {
-		case ctx.Err() != nil:
-		case err != nil && !t.known[step]:
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	rules := t.failing[step]
+	switch {
+	case err != nil:
+		if len(rules) == 0 {
+			rules = map[barograph.RuleID]bool{}
+			t.failing[step] = rules
 			t.log.WarnContext(ctx, "forecast step fails", "step", step, "error", err)
-		case err == nil && t.known[step]:
+		}
+		rules[id] = true
+	case rules[id]:
+		if delete(rules, id); len(rules) == 0 {
 			t.log.InfoContext(ctx, "forecast step works again", "step", step)
 		}
-		t.known[step] = err != nil
 	}
-	clear(t.sweep)
 }
 
-// excess returns an error if the rule chooses more series than are allowed.
-func (h *history) excess(most int) error {
-	if h.cut == 0 {
-		return nil
+// forget drops what is known of a rule that is gone.
+func (t *troubles) forget(id barograph.RuleID) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	for _, rules := range t.failing {
+		delete(rules, id)
 	}
-	return fmt.Errorf("rule %s chooses %d series, of which only the first %d are forecast: narrow its selector or raise max_series",
-		h.rule.Name, most+h.cut, most)
 }

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 
@@ -42,8 +43,10 @@ func commands() []command {
 		{"serve", "run the server", serve},
 		{"demo", "run the server with a simulated fleet", runDemo},
 		{"ping", "ping the targets of a YAML file", ping},
+		{"forecast", "say when the values of a file cross a limit", runForecast},
 		{"config", "check or print the configuration", configure},
 		{"token", "make a token on this machine", token},
+		{"backtest", "see what a rule would have said in the past", backtest},
 		{"health", "ask a running server whether it is ready", health},
 		{"version", "print the version", printVersion},
 	}
@@ -115,7 +118,8 @@ func explain(w io.Writer, err error) {
 }
 
 // parse parses a command's flags, which may stand before and after its
-// arguments, and returns the arguments, of which there must be the named ones.
+// arguments, and returns the arguments, of which there must be the named ones;
+// the last may be missing if its name stands in brackets.
 func parse(flags *flag.FlagSet, args []string, std streams, names ...string) ([]string, error) {
 	flags.SetOutput(std.err)
 	flags.Usage = func() {
@@ -134,8 +138,12 @@ func parse(flags *flag.FlagSet, args []string, std streams, names ...string) ([]
 			given, args = append(given, args[0]), args[1:]
 		}
 	}
-	if len(given) != len(names) {
-		fmt.Fprintf(std.err, "barograph %s: %d arguments given, want %d\n", flags.Name(), len(given), len(names))
+	least, want := len(names), strconv.Itoa(len(names))
+	if least > 0 && strings.HasPrefix(names[least-1], "[") {
+		least, want = least-1, "at most "+want
+	}
+	if len(given) < least || len(given) > len(names) {
+		fmt.Fprintf(std.err, "barograph %s: %d arguments given, want %s\n", flags.Name(), len(given), want)
 		flags.Usage()
 		return nil, errUsage
 	}

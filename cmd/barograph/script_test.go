@@ -39,7 +39,7 @@ func TestScripts(t *testing.T) {
 		UpdateScripts: *update,
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"exitcode": wantExitCode, "ready": ready, "get": get, "keep": keep, "answers": answers, "envsubst": envSubst,
-			"terminate": terminate,
+			"terminate": terminate, "post": post, "ramps": ramps,
 		},
 		Condition: condition,
 		Setup: func(e *testscript.Env) error {

@@ -104,7 +104,11 @@ func (a *App) setUp(ctx context.Context) error {
 		return err
 	}
 	writer := judgedWriter{store, engine}
-	forecaster, err := a.addForecast(db, store, writer, engine)
+	forecaster, err := a.addForecast(ctx, db, store, writer, engine)
+	if err != nil {
+		return err
+	}
+	curves, err := a.addCurves(db, store)
 	if err != nil {
 		return err
 	}
@@ -115,7 +119,7 @@ func (a *App) setUp(ctx context.Context) error {
 	if err := a.addProbes(db, writer); err != nil {
 		return err
 	}
-	handler, err := a.newAPI(parts{store, promQL, db, events, forecaster, in}) //nolint:contextcheck // loading the embedded specification waits for nobody
+	handler, err := a.newAPI(parts{store, promQL, db, events, engine, forecaster, curves, in}) //nolint:contextcheck // loading the embedded specification waits for nobody
 	if err != nil {
 		return err
 	}

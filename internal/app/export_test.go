@@ -5,4 +5,5 @@ var (
 	NewSelfClient = newSelfClient
 	DefaultRules  = defaultRules
 	DefaultChecks = defaultChecks
+	NewBacktester = newBacktester
 )

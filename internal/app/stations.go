@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"path/filepath"
 
@@ -68,13 +69,40 @@ func (a *App) addAlerting(ctx context.Context, db *configdb.DB, store seriesStor
 	return engine, nil
 }
 
-func (a *App) addForecast(db *configdb.DB, store seriesStore, writer judgedWriter, sink forecast.Sink) (*forecast.Forecaster, error) {
-	f, err := forecast.New(a.cfg.Forecast, db, store, writer, sink, forecast.Deps{Clock: a.clock, Log: a.log, Metrics: a.metrics})
+// calibrator adds who learns from closed predictions, and knows what there is to
+// learn by now.
+func (a *App) calibrator(ctx context.Context, db *configdb.DB, deps forecast.Deps) (*forecast.Calibrations, error) {
+	c := forecast.NewCalibrations(db, db, deps)
+	if err := c.Refresh(ctx); err != nil {
+		return nil, fmt.Errorf("learn from earlier predictions: %w", err)
+	}
+	a.life.add("calibration", c.Run)
+	a.life.add("scoreboard", forecast.NewScoreboard(db, deps).Run)
+	return c, nil
+}
+
+func (a *App) addForecast(ctx context.Context, db *configdb.DB, store seriesStore, writer judgedWriter, sink forecast.Sink) (*forecast.Forecaster, error) {
+	deps := forecast.Deps{Clock: a.clock, Log: a.log, Metrics: a.metrics}
+	learnt, err := a.calibrator(ctx, db, deps)
+	if err != nil {
+		return nil, err
+	}
+	deps.Calibrator = learnt
+	f, err := forecast.New(a.cfg.Forecast, db, store, writer, sink, deps)
 	if err != nil {
 		return nil, err
 	}
 	a.life.add("forecast", f.Run)
 	return f, nil
+}
+
+func (a *App) addCurves(db *configdb.DB, store seriesStore) (*forecast.Curves, error) {
+	c, err := forecast.NewCurves(a.cfg.Forecast, db, db, store, forecast.Deps{Clock: a.clock, Log: a.log, Metrics: a.metrics})
+	if err != nil {
+		return nil, err
+	}
+	a.life.add("curves", c.Run)
+	return c, nil
 }
 
 func (a *App) addIngest(writer judgedWriter, db *configdb.DB) (*ingest.Ingest, error) {
@@ -105,15 +133,18 @@ type parts struct {
 	promQL     http.Handler // nil: the store has none
 	db         *configdb.DB
 	events     *bus.Bus
+	engine     *alerting.Engine
 	forecaster *forecast.Forecaster
+	curves     *forecast.Curves
 	in         *ingest.Ingest
 }
 
 func (a *App) newAPI(p parts) (*api.API, error) {
 	return api.New(api.Options{
 		Config: a.cfg.API,
-		Hosts:  p.db, HostKeys: p.db, Seen: p.db, Checks: p.db, Targets: p.db, Rules: p.db, Subscriptions: p.db, Events: p.db,
-		Predictions: p.db, Forecasts: p.forecaster, Scorecards: p.db, Tokens: p.db, Keys: p.db,
+		Hosts:  p.db, HostKeys: p.db, Seen: p.db, Checks: p.db, Targets: p.db, Rules: p.db, Restorer: p.engine, Subscriptions: p.db, Events: p.db,
+		Backtests:   newBacktester(p.store, a.cfg.Forecast, a.cfg.Alerting, a.clock),
+		Predictions: p.db, Forecasts: p.forecaster, Curves: p.curves, Scorecards: p.db, Tokens: p.db, Keys: p.db,
 		Subscriber: p.events, NewWebhookSecret: alerting.NewWebhookSecret, ShellEquivalent: agent.Equivalent,
 		Submit: p.in.Submit(), Samples: p.in.Samples(), LineProtocol: p.in.LineProtocol(),
 		PromQL: p.promQL, Metrics: telemetry.MetricsHandler(a.metrics),

@@ -3,6 +3,7 @@ package configdb_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -167,17 +168,25 @@ func TestNotADatabase(t *testing.T) {
 }
 
 // later returns the migrations with one more.
-func later(t *testing.T, statements string) fs.FS {
+func later(t *testing.T, statements string) fstest.MapFS {
 	t.Helper()
-	initial, err := os.ReadFile("migrations/0001_initial.sql")
-	if err != nil {
-		t.Fatal(err)
+	steps := fstest.MapFS{fmt.Sprintf("%04d_later.sql", version+1): {Data: []byte("-- +goose Up\n" + statements)}}
+	known, err := filepath.Glob("migrations/*.sql")
+	if err != nil || len(known) != version {
+		t.Fatalf("%d migrations, error %v; want %d", len(known), err, version)
 	}
-	return fstest.MapFS{
-		"0001_initial.sql": {Data: initial},
-		"0002_later.sql":   {Data: []byte("-- +goose Up\n" + statements)},
+	for _, path := range known {
+		data, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		steps[filepath.Base(path)] = &fstest.MapFile{Data: data}
 	}
+	return steps
 }
+
+// version is that of the newest migration.
+const version = 2
 
 func openLater(ctx context.Context, dir string, steps fs.FS) (*configdb.DB, error) {
 	return configdb.OpenWith(ctx, configdb.DefaultConfig(), configdb.Deps{Dir: dir}, steps)
@@ -186,7 +195,7 @@ func openLater(ctx context.Context, dir string, steps fs.FS) (*configdb.DB, erro
 func TestBackupBeforeMigration(t *testing.T) {
 	dir := t.TempDir()
 	fill(t, dir)
-	backup := filepath.Join(dir, fileName+".v1.bak")
+	backup := filepath.Join(dir, fmt.Sprintf("%s.v%d.bak", fileName, version))
 	if err := os.WriteFile(backup+".part", []byte("of a backup that was cut short"), 0o644); err != nil {
 		t.Fatal(err)
 	}
@@ -212,11 +221,36 @@ func TestBackupBeforeMigration(t *testing.T) {
 	wantCheck(t, openIn(t, dir))
 }
 
+// TestOldDatabase opens one of the first version: its rules are as they were.
+func TestOldDatabase(t *testing.T) {
+	dir := t.TempDir()
+	first := later(t, "")
+	for name := range first {
+		if name != "0001_initial.sql" {
+			delete(first, name)
+		}
+	}
+	old, err := openLater(t.Context(), dir, first)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = configdb.Writer(old).ExecContext(t.Context(), `INSERT INTO rules (id, name, selector, operator, limit_value, for_ns, horizon_ns,
+		open_at, close_at, bounds, severity, labels, annotations, enabled, created_at, updated_at)
+		VALUES ('rul_1', 'disk', 'disk_used_ratio', '>', 0.9, 0, 0, 0.7, 0.4, 'null', 'warning', '{}', '{}', TRUE, 1, 1)`)
+	if err := errors.Join(err, old.Close()); err != nil {
+		t.Fatal(err)
+	}
+	r, err := openIn(t, dir).Rule(t.Context(), "rul_1")
+	if err != nil || r.Demoted != nil || !r.JudgedSince.IsZero() || !r.RestoredAt.IsZero() || r.Limit != .9 {
+		t.Errorf("rule %+v, error %v; want it as it was, and not demoted", r, err)
+	}
+}
+
 func TestFailedMigration(t *testing.T) {
 	dir := t.TempDir()
 	fill(t, dir)
 	_, err := openLater(t.Context(), dir, later(t, "DELETE FROM checks; INSERT INTO no_such_table VALUES (1);"))
-	if err == nil || !strings.Contains(err.Error(), "migrate from version 1 to 2") || !strings.Contains(err.Error(), "no_such_table") {
+	if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("migrate from version %d to %d", version, version+1)) || !strings.Contains(err.Error(), "no_such_table") {
 		t.Errorf("error %v, want one that names the versions and the cause", err)
 	}
 	wantCheck(t, openIn(t, dir))
@@ -232,7 +266,7 @@ func TestNewerVersion(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err = configdb.Open(t.Context(), configdb.DefaultConfig(), configdb.Deps{Dir: dir})
-	if err == nil || !strings.Contains(err.Error(), "version 2") || !strings.Contains(err.Error(), "up to 1") {
+	if err == nil || !strings.Contains(err.Error(), fmt.Sprint("version ", version+1)) || !strings.Contains(err.Error(), fmt.Sprint("up to ", version)) {
 		t.Errorf("error %v, want one that names both versions", err)
 	}
 }

@@ -56,6 +56,15 @@ func putPrediction(ctx context.Context, x *tx, p barograph.Prediction) error {
 
 func storedAnnouncement(a barograph.Announcement) barograph.Announcement {
 	a.At = stored(a.At)
-	a.ETA = barograph.ETA{Early: stored(a.ETA.Early), Median: stored(a.ETA.Median), Late: stored(a.ETA.Late)}
+	a.ETA = storedETA(a.ETA)
+	if a.Uncalibrated != nil {
+		u := *a.Uncalibrated
+		u.ETA = storedETA(u.ETA)
+		a.Uncalibrated = &u
+	}
 	return a
+}
+
+func storedETA(eta barograph.ETA) barograph.ETA {
+	return barograph.ETA{Early: stored(eta.Early), Median: stored(eta.Median), Late: stored(eta.Late)}
 }

@@ -7,7 +7,7 @@ import (
 )
 
 // Record writes a change, all or nothing: predictions and breaches replace those
-// with their identifiers, events wait to be published, deliveries to be tried.
+// with their identifiers, rules are demoted or restored, events wait to be published, deliveries to be tried.
 //
 // A new delivery supersedes what waits for another try to the same endpoint
 // about the same topic. Recording the same events and deliveries again changes
@@ -29,6 +29,11 @@ func (db *DB) record(ctx context.Context, x *tx, c barograph.Change) error {
 	}
 	for _, s := range c.Silences {
 		if err := setSilence(ctx, x, s); err != nil {
+			return err
+		}
+	}
+	for _, s := range c.Standings {
+		if err := setStanding(ctx, x, s); err != nil {
 			return err
 		}
 	}

@@ -21,7 +21,7 @@ func (db *DB) Scorecards(ctx context.Context, from, to time.Time) ([]barograph.S
 	cards := scorecards{from: from, to: to, byRule: map[barograph.RuleID]*barograph.Scorecard{}}
 	err := db.read(ctx, func(x *tx) error {
 		for _, step := range []func(context.Context, *tx) error{
-			cards.countPredictions, cards.countBreaches, cards.nameRules, cards.findLeads,
+			cards.countPredictions, cards.countBreaches, cards.nameRules, cards.compare,
 		} {
 			if err := step(ctx, x); err != nil {
 				return fmt.Errorf("read scorecards: %w", err)
@@ -57,7 +57,7 @@ func (s scorecards) bounds() (from, to int64) {
 func (s scorecards) of(id barograph.RuleID, name string) *barograph.Scorecard {
 	c := s.byRule[id]
 	if c == nil {
-		c = &barograph.Scorecard{RuleID: id, From: s.from, To: s.to}
+		c = &barograph.Scorecard{RuleID: id, From: s.from, To: s.to, Reliability: []barograph.ReliabilityBin{}}
 		s.byRule[id] = c
 	}
 	if name != "" {
@@ -115,28 +115,25 @@ func (s scorecards) nameRules(ctx context.Context, x *tx) error {
 	}, "SELECT id, name FROM rules")
 }
 
-func (s scorecards) findLeads(ctx context.Context, x *tx) error {
+// compare looks at what was announced first: how long ahead, when, how sure.
+func (s scorecards) compare(ctx context.Context, x *tx) error {
 	from, to := s.bounds()
-	leads := map[barograph.RuleID][]barograph.Duration{}
+	told := map[barograph.RuleID]*barograph.Tally{}
 	err := each(ctx, x, func(rows *sql.Rows) error {
-		var id barograph.RuleID
-		var lead barograph.Duration
-		err := rows.Scan(&id, &lead)
-		leads[id] = append(leads[id], lead)
+		var p barograph.Prediction
+		err := rows.Scan(&p.RuleID, &p.State, instant{&p.OpenedAt}, &p.Lead, jsonText{&p.First})
+		if told[p.RuleID] == nil {
+			told[p.RuleID] = &barograph.Tally{}
+		}
+		told[p.RuleID].Add(p)
 		return err
-	}, `SELECT rule_id, lead_ns FROM predictions
-		WHERE state = 'confirmed' AND closed_at >= ? AND closed_at < ? ORDER BY lead_ns`, from, to)
-	for id, sorted := range leads {
-		s.of(id, "").MedianLead = median(sorted)
+	}, `SELECT rule_id, state, opened_at, lead_ns, first_announcement FROM predictions
+		WHERE (state IN ('confirmed', 'expired') OR state = 'averted' AND NOT turned)
+		AND closed_at >= ? AND closed_at < ?`, from, to)
+	for id, t := range told {
+		t.Fill(s.of(id, ""))
 	}
 	return err
-}
-
-// median returns the middle of sorted durations, or what lies between the two
-// in the middle.
-func median(sorted []barograph.Duration) barograph.Duration {
-	n := len(sorted)
-	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }
 
 func (s scorecards) scored() []barograph.Scorecard {

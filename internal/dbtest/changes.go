@@ -40,6 +40,9 @@ func (x suite) testChanges(t *testing.T) {
 		{"create rule", func() error { return db.CreateRule(ctx, r) }, true},
 		{"create rule again", func() error { return expectError(db.CreateRule(ctx, r)) }, false},
 		{"update rule", func() error { return db.UpdateRule(ctx, r) }, true},
+		{"demote rule", func() error {
+			return db.Record(ctx, barograph.Change{Standings: []barograph.RuleStanding{{RuleID: r.ID, Demoted: &barograph.Demotion{At: day(1)}}}})
+		}, true},
 		{"delete rule", func() error { return db.DeleteRule(ctx, r.ID) }, true},
 		{"delete rule again", func() error { return expectError(db.DeleteRule(ctx, r.ID)) }, false},
 		{"create subscription", func() error { return db.CreateSubscription(ctx, s) }, true},

@@ -151,6 +151,7 @@ type History interface {
 	Breaches(ctx context.Context, f barograph.PredictionFilter, p barograph.Page) ([]barograph.Breach, error)
 	Breach(ctx context.Context, id barograph.BreachID) (barograph.Breach, error)
 	Scorecards(ctx context.Context, from, to time.Time) ([]barograph.Scorecard, error)
+	Outcomes(ctx context.Context, from time.Time, perRule int) ([]barograph.Outcome, error)
 }
 
 // Recorder records the steps of alerting.
@@ -200,6 +201,9 @@ func Run(t *testing.T, open func(testing.TB) Database) {
 	t.Run("Breaches", s.testBreaches)
 	t.Run("HistoryOutlives", s.testHistoryOutlives)
 	t.Run("Scorecards", s.testScorecards)
+	t.Run("Outcomes", s.testOutcomes)
+	t.Run("Standings", s.testStandings)
+	t.Run("EditedRule", s.testEditedRule)
 	t.Run("RecordIsAtomic", s.testRecordIsAtomic)
 	t.Run("RecordTwice", s.testRecordTwice)
 	t.Run("RecordSilences", s.testRecordSilences)

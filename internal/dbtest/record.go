@@ -11,15 +11,17 @@ import (
 func (x suite) testRecordIsAtomic(t *testing.T) {
 	db := x.open(t)
 	ctx := t.Context()
-	h, s := host(1), hook(t, 1, 1)
+	h, s, r := host(1), hook(t, 1, 1), rule(t, 1)
 	noError(t, db.CreateHost(ctx, h, key(1)))
 	noError(t, db.CreateSubscription(ctx, s))
+	noError(t, db.CreateRule(ctx, r))
 	e := event(1, barograph.EventBreachStarted)
 	good := func() barograph.Change {
 		return barograph.Change{
 			Predictions: []barograph.Prediction{prediction(1, "rul_a", "a")},
 			Breaches:    []barograph.Breach{breach(1, "rul_a", "a")},
 			Silences:    []barograph.HostSilence{{HostID: h.ID, Since: day(1)}},
+			Standings:   []barograph.RuleStanding{{RuleID: r.ID, At: day(1), Demoted: &barograph.Demotion{At: day(1)}}},
 			Events:      []barograph.Event{e},
 			Deliveries:  []barograph.Delivery{delivery(1, e, s, 0)},
 		}
@@ -53,6 +55,7 @@ func (x suite) testRecordIsAtomic(t *testing.T) {
 			equal(t, "events", must(db.Events(ctx, barograph.EventFilter{}, barograph.Page{}))(t), nil)
 			equal(t, "deliveries", must(db.Deliveries(ctx, s.ID, barograph.Page{}))(t), nil)
 			equal(t, "host", must(db.Host(ctx, h.ID))(t), h)
+			equal(t, "rule", must(db.Rule(ctx, r.ID))(t), r)
 		})
 	}
 	noError(t, db.Record(ctx, good()))

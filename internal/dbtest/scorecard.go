@@ -4,6 +4,9 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
 	"github.com/barograph/barograph"
 )
 
@@ -17,19 +20,27 @@ func (x suite) testScorecards(t *testing.T) {
 	noError(t, db.Record(ctx, scoredHistory(named.ID, deleted)))
 
 	third, half := 2.0/3, 1.0/2
+	brier, lucky := (4*.13*.13+2*.87*.87)/6, .13*.13
 	want := []barograph.Scorecard{
 		{
 			RuleID: named.ID, RuleName: named.Name, From: day(0), To: day(20),
 			Open: 1, Confirmed: 4, Averted: 3, Turned: 2, Expired: 1, Withdrawn: 1, Breaches: 2, Foreseen: 1,
 			Precision: &third, Recall: &half, MedianLead: barograph.Duration(25 * time.Hour),
+			Covered: 2, Coverage: &half, BrierScore: &brier,
+			Reliability: []barograph.ReliabilityBin{{From: .8, To: .9, Predictions: 6, Announced: .87, CameTrue: 4}},
 		},
 		{RuleID: idle.ID, RuleName: idle.Name, From: day(0), To: day(20)},
 		{
 			RuleID: deleted, RuleName: "name of " + string(deleted), From: day(0), To: day(20),
 			Confirmed: 1, Precision: new(1.0), MedianLead: barograph.Duration(time.Hour),
+			Coverage: new(0.0), BrierScore: &lucky,
+			Reliability: []barograph.ReliabilityBin{{From: .8, To: .9, Predictions: 1, Announced: .87, CameTrue: 1}},
 		},
 	}
-	equal(t, "scorecards", must(db.Scorecards(ctx, day(0), day(20)))(t), want)
+	got := must(db.Scorecards(ctx, day(0), day(20)))(t)
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty(), cmpopts.EquateApprox(0, 1e-9)); diff != "" {
+		t.Errorf("scorecards (-want +got):\n%s", diff)
+	}
 
 	all := must(db.Scorecards(ctx, time.Time{}, time.Time{}))(t)
 	if c := all[0]; c.Confirmed != 6 || c.Breaches != 4 || c.Open != 2 {
