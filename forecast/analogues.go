@@ -98,8 +98,8 @@ func (a analogue) nearer(b analogue) bool {
 	return a.distance < b.distance || a.distance == b.distance && a.origin > b.origin
 }
 
-// compareAnalogues fills s.analogues with about analogueCandidates past moments
-// at most.
+// compareAnalogues fills s.analogues with at most analogueCandidates past
+// moments.
 func (s *Series) compareAnalogues() {
 	s.analogues = s.analogues[:0]
 	short, long := max(1, s.look*3/32), max(2, s.look*3/8)
@@ -112,7 +112,7 @@ func (s *Series) compareAnalogues() {
 	now := s.now
 	shortNow := s.filled[now] - s.filled[now-short]
 	longNow := s.filled[now] - s.filled[now-long]
-	stride := max(1, len(candidates)/analogueCandidates)
+	stride := strideFor(len(candidates), analogueCandidates)
 	for at := len(candidates) - 1; at >= 0; at -= stride {
 		i := int(candidates[at])
 		x := (s.filled[i] - s.filled[now]) * level
@@ -124,7 +124,7 @@ func (s *Series) compareAnalogues() {
 			phase = min(phase, 1-phase)
 			d += phaseWeight * phase * phase
 		}
-		s.analogues = append(s.analogues, analogue{min(d, math.MaxFloat32), i})
+		s.analogues = append(s.analogues, analogue{min(d, math.MaxFloat32), i}) // infinity over infinity is no number
 	}
 }
 

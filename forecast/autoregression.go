@@ -3,7 +3,9 @@ package forecast
 import (
 	"math"
 
-	"gonum.org/v1/gonum/mat"
+	"gonum.org/v1/gonum/blas"
+	"gonum.org/v1/gonum/blas/blas64"
+	"gonum.org/v1/gonum/lapack/lapack64"
 )
 
 // Autoregression predicts each step from the steps before it and from those a
@@ -42,7 +44,7 @@ func (Autoregression) FirstPassage(s *Series) (Passage, bool) {
 		return Passage{}, false
 	}
 	longest := ar.longest()
-	s.left = ar.path(s.left, s.now, s.horizon)
+	s.left = ar.path(s.left, s.now, min(s.horizon, s.now))
 	now := s.left[longest:]
 	limit := (s.limit - s.slack - ar.mean) / ar.unit
 	origins := s.origins(max(longest, n-max(arRecent, s.look*9/2)))
@@ -50,7 +52,7 @@ func (Autoregression) FirstPassage(s *Series) (Passage, bool) {
 		return Passage{}, false
 	}
 	km := s.estimator()
-	stride := max(1, len(origins)/arWindows)
+	stride := strideFor(len(origins), arWindows)
 	for at := len(origins) - 1; at >= 0; at -= stride {
 		i := int(origins[at])
 		seen := s.seen(i)
@@ -74,12 +76,8 @@ type regression struct {
 	mean, unit float64
 	lags       []int // the first is 1
 	constant   float64
-	weights    [arTerms - 1]float64 // of the value at each lag
-	gram       mat.SymDense
-	cholesky   mat.Cholesky
-	moments    mat.VecDense
-	solution   mat.VecDense
-	buffer     [arTerms * (arTerms + 2)]float64
+	weights    [arTerms - 1]float64             // of the value at each lag
+	buffer     [arTerms * (arTerms + 1)]float64 // the normal equations
 }
 
 // autoregression returns the regression of the series, not yet fitted.
@@ -136,16 +134,12 @@ func (r *regression) fit() bool {
 	for i := range terms {
 		gram[i*terms+i] += arPenalty
 	}
-	r.gram = *mat.NewSymDense(terms, gram)
-	r.moments = *mat.NewVecDense(terms, moments)
-	if !r.cholesky.Factorize(&r.gram) {
+	factor, ok := lapack64.Potrf(blas64.Symmetric{Uplo: blas.Upper, N: terms, Stride: terms, Data: gram})
+	if !ok {
 		return false
 	}
-	r.solution.Reset()
-	if r.cholesky.SolveVecTo(&r.solution, &r.moments) != nil {
-		return false
-	}
-	r.weigh(r.solution.RawVector().Data)
+	lapack64.Potrs(factor, blas64.General{Rows: terms, Cols: 1, Stride: 1, Data: moments})
+	r.weigh(moments)
 	return true
 }
 

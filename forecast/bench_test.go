@@ -8,8 +8,8 @@ import (
 	"github.com/barograph/barograph/forecast"
 )
 
-// busy is a question that every model has something to say to: two months of
-// hours with a daily season.
+// busy is a question that every model but the renewal has something to say to:
+// two months of hours with a daily season.
 func busy() forecast.Question {
 	r := rand.New(rand.NewPCG(1, 1))
 	level := 0.0
@@ -35,11 +35,13 @@ func BenchmarkPrepare(b *testing.B) {
 }
 
 func BenchmarkModel(b *testing.B) {
-	for _, m := range []forecast.Model{
-		forecast.Increments{}, forecast.Analogues{}, forecast.Phase{}, forecast.Phase{Levels: true}, forecast.Drift{},
-	} {
+	for _, m := range forecast.NewEngine().Models() {
 		b.Run(m.Name(), func(b *testing.B) {
-			s, ok := forecast.Prepare(busy())
+			q := busy()
+			if _, is := m.(forecast.Renewal); is {
+				q = question(risingTeeth(1), 80, 120)
+			}
+			s, ok := forecast.Prepare(q)
 			if !ok {
 				b.Fatal("not a question")
 			}

@@ -85,7 +85,7 @@ func (s *Series) trend() (trend, bool) {
 		lag = max(1, (lag+s.season/2)/s.season) * s.season
 	}
 	s.right = s.right[:0]
-	stride := max(1, (len(y)-lag)/driftSamples)
+	stride := strideFor(len(y)-lag, driftSamples)
 	for i := len(y) - 1; i >= lag; i -= stride {
 		s.right = append(s.right, y[i]-y[i-lag])
 	}
@@ -114,8 +114,14 @@ func inverseGaussian(steps, gap, slope, variance float64) float64 {
 	}
 	phi := distuv.UnitNormal.CDF
 	p := phi((slope*steps - gap) / deviation)
-	if e := 2 * slope * gap / variance; e < 600 {
-		p += math.Exp(e) * phi((-gap-slope*steps)/deviation)
+	// The reflected paths; far out the normal tail is φ(x)/x, or the
+	// exponential would overflow.
+	e, x := 2*slope*gap/variance, (gap+slope*steps)/deviation
+	switch {
+	case e < 600:
+		p += math.Exp(e) * phi(-x)
+	case x > 0:
+		p += math.Exp(e-x*x/2) / (x * math.Sqrt(2*math.Pi))
 	}
 	if math.IsNaN(p) {
 		return 0

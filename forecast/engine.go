@@ -8,7 +8,8 @@ import (
 )
 
 // Model estimates the first-passage distribution of a prepared series. It keeps
-// no state between questions and no reference to the series.
+// no state between questions and no reference to the series. It works on the
+// series' scratch: one series is asked by one goroutine at a time.
 type Model interface {
 	Name() string
 	// FirstPassage returns false if the model has nothing to say.
@@ -87,6 +88,7 @@ func (e *Engine) Answer(q Question) Answer {
 		return a
 	}
 	s.describe(q)
+	a.Points = len(s.observed)
 	var seen Passage
 	if s.still() {
 		a.CDF.fill(FloorProbability)
@@ -107,14 +109,15 @@ func (e *Engine) Answer(q Question) Answer {
 // plainly: that of the analogues or else of the increments.
 func (e *Engine) ask(work *scratch, a *Answer) (seen Passage) {
 	a.Models = make([]string, 0, len(e.models))
-	var teeth *CDF
+	var teeth CDF
+	toothed := false
 	open, ok := e.vote(work, func(m Model, p Passage) {
 		a.Models = append(a.Models, m.Name())
 		if p.Windows > 0 {
 			seen = p
 		}
 		if _, is := m.(Renewal); is {
-			teeth = &p.CDF
+			teeth, toothed = p.CDF, true
 		}
 	})
 	if ok {
@@ -126,12 +129,16 @@ func (e *Engine) ask(work *scratch, a *Answer) (seen Passage) {
 			}
 			a.CDF.lean(&slower, newSlope*square(s.straight))
 		}
-		if teeth != nil {
-			a.CDF.lean(teeth, square(work.series.toothedness()*work.series.straight))
+		if toothed {
+			a.CDF.lean(&teeth, square(work.series.toothedness()*work.series.straight))
 		}
 	}
 	return seen
 }
+
+// witnesses is how many models, from the first on, may stand in for others: the
+// increments and the analogues.
+const witnesses = 2
 
 // vote lets all models vote; told hears of those that have something to say.
 // The first or second, the increments or the analogues, stand in for those that
@@ -150,7 +157,7 @@ func (e *Engine) vote(work *scratch, told func(Model, Passage)) (open [gates]flo
 		}
 		work.votes.set(j, &p.CDF, perLook)
 		told(m, p)
-		if standIn < 0 || j < 2 {
+		if standIn < 0 || j < witnesses {
 			standIn = j
 		}
 	}

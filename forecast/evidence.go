@@ -24,11 +24,12 @@ func (e *Engine) Terms() (names []string, nonNegative int) {
 	return names, nonNegative
 }
 
-// Evidence returns what the mixture weighs for the question; ok is false if the
-// question is refused before any model is asked.
+// Evidence returns what the mixture weighs for the question; ok is false if
+// there is nothing to forecast: no value is known, the limit is crossed, or no
+// model has anything to say.
 func (e *Engine) Evidence(q Question) (ev Evidence, ok bool) {
 	work := e.newScratch()
-	if _, refused := refuseQuestion(q); refused || !work.series.load(q) || work.series.gap < 0 {
+	if _, refused := refuseQuestion(q); refused || !work.series.load(q) || work.series.breached() {
 		return ev, false
 	}
 	work.series.describe(q)

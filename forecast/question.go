@@ -10,7 +10,7 @@ import (
 type Question struct {
 	// Values are on a regular grid, oldest first. NaN is a null, and so is ±Inf.
 	Values []float64
-	Start  time.Time     // the beginning of the first step; only its phase matters
+	Start  time.Time     // the beginning of the first step; needed with Now only
 	Step   time.Duration // of the grid; zero counts as a minute
 	// Now is when the question is asked; zero means at the end of the last step.
 	Now      time.Time
@@ -33,8 +33,8 @@ type Answer struct {
 	State       barograph.ForecastState
 	Value       float64 // the last known; 0 if there is none
 	Probability float64 // of crossing within the horizon; 0 with a refusal
-	// CDF holds the estimate; with a refusal of a calm state it is what the
-	// calm rests on, with any other refusal it is zero.
+	// CDF holds the estimate, also with a refusal that rests on one: a calm
+	// state, or too much noise. With any other refusal it is zero.
 	CDF CDF
 	// ETA is when the limit is crossed, given that it is crossed within the
 	// horizon; zero with a refusal.

@@ -48,7 +48,7 @@ func (s *Series) refuseEarly(q Question, a *Answer) bool {
 	if age := q.age(); age > a.StaleAge {
 		return a.refusef(barograph.StateStale, "the last sample is %s old", words(age))
 	}
-	if s.gap < 0 || s.gap == 0 && !s.strict {
+	if s.breached() {
 		return a.refusef(barograph.StateAlreadyBreached, "the last value %s is %s %s", number(a.Value), q.Operator, number(q.Limit))
 	}
 	if bound, beyond := beyondBounds(q); beyond {
@@ -72,6 +72,9 @@ func (s *Series) refuseEarly(q Question, a *Answer) bool {
 	return false
 }
 
+// breached reports whether the last value has crossed the limit.
+func (s *Series) breached() bool { return s.gap < 0 || s.gap == 0 && !s.strict }
+
 // still reports whether the series has hardly moved, compared with what is
 // missing to the limit, and would not at the same pace for a whole horizon.
 func (s *Series) still() bool {
@@ -83,14 +86,14 @@ func (s *Series) still() bool {
 // goes, or where they have nothing to go by.
 func (s *Series) refuseLate(q Question, a *Answer) bool {
 	if len(a.Models) == 0 && a.CDF[len(a.CDF)-1] == 0 {
-		return a.refusef(barograph.StateInsufficientData, "have %d points since the last gap or shift, too few for any model", s.now+1-s.segment)
+		return a.refusef(barograph.StateInsufficientData, "have %d points since the last shift, too few for any model", s.now+1-s.segment)
 	}
 	p := a.CDF[len(a.CDF)-1]
 	t, known := s.course, s.hasCourse
 	switch {
 	case p <= calmProbability:
 		return s.refuseCalm(q, a, t, known)
-	case known && s.now+1 < 2*s.horizon && p > .1 && p < .9 && s.tooNoisy(t):
+	case known && (s.now+1)/2 < s.horizon && p > .1 && p < .9 && s.tooNoisy(t):
 		return a.refusef(barograph.StateTooNoisy, "the value wanders by about %s within %s, more than the %s to the limit, and %s of history show no direction",
 			number(s.amount(deviation(t, s.horizon))), words(q.span()), number(s.amount(s.gap)), words(q.steps(s.now+1)))
 	}

@@ -40,36 +40,33 @@ func (Renewal) FirstPassage(s *Series) (Passage, bool) {
 	age := s.now - present.start
 	km := s.estimator()
 	for j, t := range past {
-		if then := t.start + age; then >= t.end || s.values[then] != s.values[then] {
+		if then := t.start + age; then >= t.end || math.IsNaN(s.values[then]) {
 			continue // was over sooner, or is not known
 		}
-		hit, seen := s.follow(past, j, age, slope)
+		hit, seen := s.follow(teeth, j, age, slope)
 		km.add(hit, seen, 1)
-	}
-	if km.total < 2 {
-		return Passage{}, false
 	}
 	return km.passage(s)
 }
 
 // follow goes along the past from the same age of tooth j on, each tooth
 // raised to where the peaks have come to by now.
-func (s *Series) follow(past []tooth, j, age int, slope float64) (hit, seen int) {
-	low := s.filled[past[j].start]
-	then := past[j].start + age
+func (s *Series) follow(teeth []tooth, j, age int, slope float64) (hit, seen int) {
+	low := s.filled[teeth[j].start]
+	then := teeth[j].start + age
 	seen = s.seen(then)
-	ahead := float64(len(past) - j) // teeth between then and now
-	lift := s.lift(past, j, low, ahead*slope)
+	ahead := float64(len(teeth) - 1 - j) // teeth between then and now
+	lift := s.lift(teeth, j, low, ahead*slope)
 	// The present tooth is where it is: it goes on from there.
 	shift := s.filled[s.now] - (low + (s.filled[then]-low)*lift)
 	for k := 1; k <= seen; k++ {
 		i := then + k
-		if j+1 < len(past) && i >= past[j+1].start {
+		if j+1 < len(teeth) && i >= teeth[j+1].start {
 			j++
-			low = s.filled[past[j].start]
-			lift, shift = s.lift(past, j, low, ahead*slope), 0
+			low = s.filled[teeth[j].start]
+			lift, shift = s.lift(teeth, j, low, ahead*slope), 0
 		}
-		if s.values[i] == s.values[i] && low+(s.filled[i]-low)*lift+shift >= s.limit-s.slack {
+		if !math.IsNaN(s.values[i]) && low+(s.filled[i]-low)*lift+shift >= s.limit-s.slack {
 			return k, seen
 		}
 	}
@@ -77,10 +74,10 @@ func (s *Series) follow(past []tooth, j, age int, slope float64) (hit, seen int)
 }
 
 // lift returns how much higher above its low a tooth is when its peak is
-// raised.
+// raised; the last, which is not over, stays as it is.
 func (s *Series) lift(teeth []tooth, j int, low, raise float64) float64 {
 	height := s.peak(teeth[j]) - low
-	if !(height > s.spread/10) {
+	if j == len(teeth)-1 || !(height > s.spread/10) {
 		return 1
 	}
 	return max(.5, min(2, 1+raise/height))
@@ -97,7 +94,10 @@ func (s *Series) findTeeth() []tooth {
 			continue
 		}
 		s.teeth = append(s.teeth, tooth{i, end})
-		end = i - 1
+		end = i
+		if before > s.filled[i-1] {
+			end-- // half-way down already
+		}
 		i = max(1, i-resetSteps)
 	}
 	slices.Reverse(s.teeth)
@@ -151,7 +151,7 @@ func (s *Series) toothedness() float64 {
 	if len(teeth) < fewestResets {
 		return 0
 	}
-	past := teeth[1 : len(teeth)-1] // the first one's beginning was not seen
+	past := teeth[:len(teeth)-1]
 	peaks := s.peaks(past)
 	slope := s.peakSlope(peaks)
 	var lengths, length, scatter, height float64

@@ -2,8 +2,9 @@ package forecast
 
 import "math"
 
-// Reversion lets the series return to its mean at the pace at which it used
-// to, with the deviations from that course that were seen before.
+// Reversion takes the courses of the past, moved to where the series is now, and
+// lets the difference between then and now fade at the pace at which the series
+// used to return to its mean.
 //
 // G. E. Uhlenbeck and L. S. Ornstein: On the theory of the Brownian motion.
 // Physical Review 36 (1930); the noise is not assumed Gaussian but taken from
@@ -23,21 +24,20 @@ func (Reversion) Name() string { return "mean reversion" }
 // FirstPassage implements Model.
 func (Reversion) FirstPassage(s *Series) (Passage, bool) {
 	from := s.reversionStart()
-	mean, keep := s.reversion(from)
+	keep := s.reversion(from)
 	path := s.seasonalPath()
-	away := s.residual[s.now] - mean
 	km := s.estimator()
 	for _, at := range s.witnesses(from) {
 		i := int(at)
 		// What is left of the difference between then and now, k steps later.
-		left := away - (s.residual[i] - mean)
+		left := s.residual[s.now] - s.residual[i]
 		seen := s.seen(i)
 		window, known := s.residual[i+1:i+1+seen], s.values[i+1:i+1+seen]
 		hit := 0
 		target := s.limit - s.slack
 		for k, r := range window {
 			left *= keep
-			if path[k]+r+left >= target && known[k] == known[k] {
+			if path[k]+r+left >= target && !math.IsNaN(known[k]) {
 				hit = k + 1
 				break
 			}
@@ -57,10 +57,10 @@ func (s *Series) reversionStart() int {
 // shortSegment is how few points after a shift say nothing yet.
 const shortSegment = 10
 
-// reversion returns the mean of the residual from the index on, and the share
-// of a deviation from it that is left one step later.
-func (s *Series) reversion(from int) (mean, keep float64) {
-	recent := s.residual[from : s.now+1]
+// reversion returns the share of a deviation from the mean of the residual, from
+// the index on, that is left one step later.
+func (s *Series) reversion(from int) float64 {
+	recent, mean := s.residual[from:s.now+1], 0.0
 	for _, r := range recent {
 		mean += r / float64(len(recent))
 	}
@@ -71,7 +71,7 @@ func (s *Series) reversion(from int) (mean, keep float64) {
 		square += (recent[i-lag] - mean) * (recent[i-lag] - mean)
 	}
 	if !(square > 0) {
-		return mean, 1
+		return 1
 	}
-	return mean, math.Pow(min(max(product/square, 1e-6), 1), 1/float64(lag))
+	return math.Pow(min(max(product/square, 1e-6), 1), 1/float64(lag))
 }

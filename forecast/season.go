@@ -47,12 +47,12 @@ func (s *Series) seasonality(m int) float64 {
 	n := s.now + 1
 	s.detrended = resize(s.detrended, n)
 	first, last := m/2, n-m+m/2 // where a centred mean fits
-	for i := first; i <= last && i < n; i++ {
+	for i := first; i <= last; i++ {
 		a := i - m/2
 		s.detrended[i] = s.values[i] - (s.sums[a+m]-s.sums[a])/float64(m)
 	}
 	s.left, s.right = s.left[:0], s.right[:0]
-	for i := first + m; i <= last && i < n; i++ {
+	for i := first + m; i <= last; i++ {
 		a, b := s.detrended[i], s.detrended[i-m]
 		if !math.IsNaN(a) && !math.IsNaN(b) {
 			s.left, s.right = append(s.left, a), append(s.right, b)
