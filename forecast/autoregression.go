@@ -21,13 +21,14 @@ type Autoregression struct{}
 var _ Model = Autoregression{}
 
 const (
-	arTerms   = 7   // at most: a constant and six lags
-	arPenalty = 1   // in units of squared deviations
-	arFewest  = 40  // points
-	arSpare   = 30  // points that must be left after the longest lag
-	arWindows = 48  // of errors, at most
-	arRecent  = 600 // steps, or 4.5 horizons: how old a window may be
-	arOutlier = 4   // deviations: a value farther off counts as this far, lest it alone makes the weights
+	arTerms   = 7    // at most: a constant and six lags
+	arPenalty = 1    // in units of squared deviations
+	arChanges = 1024 // that the weights are fitted to, at most
+	arFewest  = 40   // points
+	arSpare   = 30   // points that must be left after the longest lag
+	arWindows = 48   // of errors, at most
+	arRecent  = 600  // steps, or 4.5 horizons: how old a window may be
+	arOutlier = 4    // deviations: a value farther off counts as this far, lest it alone makes the weights
 )
 
 // Name returns "autoregression".
@@ -56,11 +57,11 @@ func (Autoregression) FirstPassage(s *Series) (Passage, bool) {
 	for at := len(origins) - 1; at >= 0; at -= stride {
 		i := int(origins[at])
 		seen := s.seen(i)
-		s.right = ar.path(s.right, i, seen)
-		then, truth := s.right[longest:], s.values[i+1:i+1+seen]
+		s.right = ar.start(s.right, i, seen)
 		hit := 0
-		for k, v := range truth { // a null is never as large as anything
-			if (v-ar.mean)/ar.unit-then[k]+now[k] >= limit {
+		for k, v := range s.values[i+1 : i+1+seen] { // a null is never as large as anything
+			then := ar.next(s.right, longest+k)
+			if (v-ar.mean)/ar.unit-then+now[k] >= limit {
 				hit = k + 1
 				break
 			}
@@ -115,10 +116,10 @@ func (r *regression) fit() bool {
 	gram, moments := r.buffer[:terms*terms], r.buffer[terms*terms:terms*terms+terms]
 	clear(r.buffer[:])
 	n := len(r.z)
-	first := r.longest()
-	weight, fade := math.Exp2(-float64(n-first)/float64(n)), math.Exp2(1/float64(n))
+	first, stride := r.longest(), strideFor(n, arChanges)
+	weight, fade := math.Exp2(-float64(n-first)/float64(n)), math.Exp2(float64(stride)/float64(n))
 	var x [arTerms]float64
-	for t := first; t < n; t++ {
+	for t := first; t < n; t += stride {
 		r.terms(&x, r.z, t)
 		y := r.z[t] - r.z[t-1]
 		for i := range terms {
@@ -162,18 +163,35 @@ func (r *regression) terms(x *[arTerms]float64, z []float64, t int) {
 	}
 }
 
-// path appends to what came before index i, as far as the longest lag goes,
-// the predictions for so many steps after it.
+// path returns what came before index i and at it, as far as the longest lag
+// goes, and the predictions for so many steps after it.
 func (r *regression) path(buf []float64, i, steps int) []float64 {
+	buf = r.start(buf, i, steps)
+	for t := r.longest(); t < len(buf); t++ {
+		r.next(buf, t)
+	}
+	return buf
+}
+
+// start returns a path of which no step is predicted yet.
+func (r *regression) start(buf []float64, i, steps int) []float64 {
 	longest := r.longest()
 	buf = resize(buf, longest+steps)
 	copy(buf, r.z[i+1-longest:i+1])
-	for t := longest; t < len(buf); t++ {
-		v := r.constant
-		for j, lag := range r.lags {
-			v += r.weights[j] * buf[t-lag]
-		}
-		buf[t] = min(max(v, -arOutlier), arOutlier)
-	}
 	return buf
+}
+
+// next predicts the step at t of a path.
+func (r *regression) next(buf []float64, t int) float64 {
+	v := r.constant
+	for j, lag := range r.lags {
+		v += r.weights[j] * buf[t-lag]
+	}
+	if v > arOutlier {
+		v = arOutlier
+	} else if v < -arOutlier {
+		v = -arOutlier
+	}
+	buf[t] = v
+	return v
 }

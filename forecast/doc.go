@@ -49,10 +49,11 @@
 //
 //   - The answer does not depend on the unit or the zero point of the values, by
 //     more than 0.02; a unit that is a power of two changes nothing.
-//   - A nearer limit is not less probable by more than 0.01: what was censored
+//   - A nearer limit is not less probable by more than 0.02: what was censored
 //     may be a hit then.
-//   - A longer horizon is not less probable by more than 0.2. The models look
-//     around by the horizon rounded up to a power of two. While that stays the
+//   - A longer horizon is not less probable by more than 0.2, and seldom by more
+//     than 0.02. The models look around by the horizon rounded up to a power of
+//     two. While that stays the
 //     same, only gaps about as long as the horizon make a difference; when it
 //     changes, all windows do.
 //

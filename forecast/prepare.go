@@ -219,7 +219,11 @@ func (s *Series) sortedSample(values []float64, most int) []float64 {
 func (s *Series) extremes(from int) (low, high float64) {
 	low, high = s.filled[from], s.filled[from]
 	for _, v := range s.filled[from:] {
-		low, high = min(low, v), max(high, v)
+		if v < low {
+			low = v
+		} else if v > high {
+			high = v
+		}
 	}
 	return low, high
 }
