@@ -53,9 +53,8 @@
 //     may be a hit then.
 //   - A longer horizon is not less probable by more than 0.2, and seldom by more
 //     than 0.02. The models look around by the horizon rounded up to a power of
-//     two. While that stays the
-//     same, only gaps about as long as the horizon make a difference; when it
-//     changes, all windows do.
+//     two. While that stays the same, only gaps about as long as the horizon
+//     make a difference; when it changes, all windows do.
 //
 // # The Forecaster
 //

@@ -251,7 +251,7 @@ func TestNeverPassedIsNotNearlyReached(t *testing.T) {
 	values := generate(400, func(i int) float64 { return float64(i % 24) }) // ends at 15
 	e := forecast.NewEngine()
 	q := question(values, 23, 24)
-	if a := e.Answer(q); a.Probability < .8 {
+	if a := e.Answer(q); a.Probability < opens {
 		t.Errorf("23, reached each day: %.3f, %s", a.Probability, a.Reason)
 	}
 	q.Operator = barograph.Above
@@ -264,7 +264,7 @@ func TestRampETA(t *testing.T) {
 	e := forecast.NewEngine()
 	for _, n := range []int{60, 200, 1000, 5000} {
 		a := e.Answer(question(generate(n, func(i int) float64 { return float64(i) }), float64(n-1)+30, 48))
-		if a.State != barograph.StateForecast || a.Probability < .8 {
+		if a.State != barograph.StateForecast || a.Probability < opens {
 			t.Fatalf("%d points: %s %.3f: %s", n, a.State, a.Probability, a.Reason)
 		}
 		if a.ETA.P10 > 30 || a.ETA.P90 < 29 || a.ETA.P90-a.ETA.P10 > 10 {

@@ -39,7 +39,7 @@ func (Exceedances) FirstPassage(s *Series) (Passage, bool) {
 	spread := s.sorted[len(s.sorted)*9/10] - s.sorted[len(s.sorted)/10]
 	width := blockKernel * max(spread, s.spread/20) * math.Pow(float64(len(maxima)), -.2)
 	weight, halving := 1.0, math.Exp2(-2*float64(block)/float64(s.now+1))
-	over, total := .25*windowPrior, windowPrior
+	over, total := windowPrior*s.chance/2, windowPrior
 	for _, m := range maxima {
 		over += weight / (1 + math.Exp((s.limit-m)/width))
 		total += weight

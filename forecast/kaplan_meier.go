@@ -53,18 +53,18 @@ func (km *kaplanMeier) passage(s *Series) (p Passage, ok bool) {
 	}
 	independent := max(1, float64(s.now+1)/float64(km.look))
 	prior := windowPrior / min(independent, float64(km.windows))
-	p.CDF = km.cdf((1 - s.straight) * prior * km.total)
+	p.CDF = km.cdf((1-s.straight)*prior*km.total, s.chance)
 	for k := range p.CDF {
 		p.CDF[k] += s.straight * prior / (1 + prior) * (s.line[k] - p.CDF[k])
 	}
 	return p, true
 }
 
-// cdf returns the estimate with prior windows of this weight, half of which
-// cross within the look. Beyond all that was seen only they are left.
-func (km *kaplanMeier) cdf(prior float64) (c CDF) {
+// cdf returns the estimate with prior windows of this weight, which cross within
+// the look with this chance. Beyond all that was seen only they are left.
+func (km *kaplanMeier) cdf(prior, chance float64) (c CDF) {
 	survival, atRisk, step := 1.0, km.total-km.censored[0], 1
-	cross := -math.Expm1(-math.Ln2 / float64(km.look)) // of prior windows, in a step
+	cross := -math.Expm1(math.Log1p(-chance) / float64(km.look)) // of prior windows, in a step
 	for k := range c {
 		end := (k + 1) * km.horizon / len(c)
 		for ; step <= end && step < len(km.crossed); step++ {

@@ -11,7 +11,7 @@ func TestProductLimitByHand(t *testing.T) {
 	// Six windows: one crosses after 2 steps, two after 5; the history ends 3 and
 	// 8 steps after the start of two; one does not cross.
 	w := forecast.Windows{
-		Points: 200, Horizon: 20, Look: 32,
+		Points: 200, Horizon: 20, Look: 32, Chance: .3,
 		All: []forecast.Window{{2, 20, 1}, {0, 3, 1}, {5, 20, 1}, {5, 9, 1}, {0, 8, 1}, {0, 20, 1}},
 	}
 	crossed := map[int]float64{2: 1, 5: 2}
@@ -29,7 +29,7 @@ func TestProductLimitByHand(t *testing.T) {
 		return 1
 	}
 	for _, prior := range []float64{0, .5, 6, 1e6} {
-		hazard := 1 - math.Pow(.5, 1./32)
+		hazard := 1 - math.Pow(1-w.Chance, 1./32)
 		survival := 1.0
 		var want forecast.CDF
 		for step := 1; step <= 20; step++ {
@@ -48,13 +48,13 @@ func TestProductLimitByHand(t *testing.T) {
 
 func TestProductLimitBeyondWhatWasSeen(t *testing.T) {
 	// All windows end after 4 steps or at once: after that only the prior is left,
-	// of which half cross within a look, also beyond the whole history.
+	// of which every fifth crosses within the look, also beyond the whole history.
 	w := forecast.Windows{
-		Points: 11, Horizon: 40, Look: 8,
+		Points: 11, Horizon: 40, Look: 8, Chance: .2,
 		All: []forecast.Window{{0, 4, 2}, {0, 4, 1}, {0, 0, 5}},
 	}
 	for _, prior := range []float64{0, 3} {
-		hazard := 1 - math.Pow(.5, 1./8)
+		hazard := 1 - math.Pow(1-w.Chance, 1./8)
 		survival := 1.0
 		var want forecast.CDF
 		for step := 1; step <= 40; step++ {
@@ -81,13 +81,13 @@ func TestPriorCountsAgainstIndependentWindows(t *testing.T) {
 		points             int
 		straight, pulledBy float64
 	}{
-		"room for three side by side": {96, 0, .6 / 3},
-		"room for less than one":      {20, 0, .6},
-		"room for more than there is": {3200, 0, .6 / 5},
-		"half a straight line":        {96, .5, .6 / 3},
-		"a straight line":             {96, 1, .6 / 3},
+		"room for three side by side": {96, 0, forecast.WindowPrior / 3},
+		"room for less than one":      {20, 0, forecast.WindowPrior},
+		"room for more than there is": {3200, 0, forecast.WindowPrior / 5},
+		"half a straight line":        {96, .5, forecast.WindowPrior / 3},
+		"a straight line":             {96, 1, forecast.WindowPrior / 3},
 	} {
-		w := forecast.Windows{Points: c.points, Horizon: 20, Look: 32, Straight: c.straight, Line: line, All: all}
+		w := forecast.Windows{Points: c.points, Horizon: 20, Look: 32, Chance: .4, Straight: c.straight, Line: line, All: all}
 		want := w.ProductLimit((1 - c.straight) * c.pulledBy * 6) // the total weight is 6
 		for k := range want {
 			want[k] += c.straight * c.pulledBy / (1 + c.pulledBy) * (line[k] - want[k])

@@ -49,7 +49,7 @@ func TestWhichModelsHaveASay(t *testing.T) {
 func TestModelsSayDistributionsThatGrowAsTheLimitNears(t *testing.T) {
 	// The product-limit estimate is not exactly monotone: of windows that were cut
 	// short, more are still there to count against a crossing that comes sooner.
-	const tolerance = .02
+	const tolerance = .01
 	questions := kinds()
 	questions["spikes at noon"] = question(spikes(0), 12, 20)
 	questions["rising teeth"] = question(risingTeeth(1), 85, 120)
@@ -84,9 +84,14 @@ func TestMixtureHeedsEveryModelTheRightWay(t *testing.T) {
 	for name, q := range kinds() {
 		s, _ := forecast.Prepare(q)
 		for range 100 {
-			said := make([]forecast.CDF, len(e.Models()))
+			said, flat := make([]forecast.CDF, len(e.Models())), r.IntN(2) == 0
 			for j := range said {
 				said[j] = anyCDF(r)
+				for k := range said[j] {
+					if flat { // at once or never
+						said[j][k] = said[j][10]
+					}
+				}
 			}
 			before := e.Mix(s, said)
 			j := r.IntN(len(said))
@@ -99,7 +104,7 @@ func TestMixtureHeedsEveryModelTheRightWay(t *testing.T) {
 				if f < before[k] {
 					t.Fatalf("%s: %s says more, the mixture %v rather than %v", name, e.Models()[j].Name(), after, before)
 				}
-				if !(f >= last && f >= forecast.FloorProbability*float64(k+1)/20 && f <= forecast.CeilingProbability) {
+				if !(f >= last && f >= forecast.FloorProbability*float64(k+1)/20-1e-12 && f <= forecast.CeilingProbability) {
 					t.Fatalf("%s: mixture %v", name, after)
 				}
 				last = f
@@ -178,8 +183,12 @@ func TestModelsNeedNoMemory(t *testing.T) {
 		}
 	}
 	e, q := forecast.NewEngine(), busy()
-	if n := testing.AllocsPerRun(20, func() { e.Answer(q) }); n > answerAllocations {
-		t.Errorf("an answer takes %v allocations", n)
+	least := math.Inf(1) // pools are emptied now and then, on purpose where races are looked for
+	for range 20 {
+		least = min(least, testing.AllocsPerRun(1, func() { e.Answer(q) }))
+	}
+	if least > answerAllocations {
+		t.Errorf("an answer takes %v allocations", least)
 	}
 }
 

@@ -24,13 +24,17 @@ func (e *Engine) Mix(s *Series, said []CDF) CDF {
 }
 
 // Known returns the indices whose values are neither null nor dropped, counted
-// from the first known one.
-func (s *Series) Known() []int {
-	known := make([]int, 0, len(s.observed))
-	for _, i := range s.observed {
-		known = append(known, int(i))
+// from the first known one, and those that the models take for such.
+func (s *Series) Known() (known, observed []int) {
+	for i, v := range s.values {
+		if finite(v) {
+			known = append(known, i)
+		}
 	}
-	return known
+	for _, i := range s.observed {
+		observed = append(observed, int(i))
+	}
+	return known, observed
 }
 
 // Season returns the steps of the season that was found.
@@ -55,17 +59,24 @@ type Window struct {
 	Weight    float64
 }
 
+// WindowPrior is how many windows every estimate starts with.
+const WindowPrior = windowPrior
+
 // Windows are what a distribution is estimated from.
 type Windows struct {
 	All           []Window
 	Points        int // of the series
 	Horizon, Look int
+	Chance        float64 // of the prior windows, to cross within the look
 	Straight      float64
 	Line          CDF
 }
 
 func (w Windows) estimator() (*Series, *kaplanMeier) {
-	s := &Series{now: w.Points - 1, horizon: w.Horizon, look: w.Look, straight: w.Straight, line: w.Line}
+	s := &Series{
+		now: w.Points - 1, horizon: w.Horizon, look: w.Look,
+		chance: w.Chance, straight: w.Straight, line: w.Line,
+	}
 	km := s.estimator()
 	for _, a := range w.All {
 		km.add(a.Hit, a.Seen, a.Weight)
@@ -76,7 +87,7 @@ func (w Windows) estimator() (*Series, *kaplanMeier) {
 // ProductLimit returns the estimate with a prior of this weight.
 func (w Windows) ProductLimit(prior float64) CDF {
 	_, km := w.estimator()
-	return km.cdf(prior)
+	return km.cdf(prior, w.Chance)
 }
 
 // Passage returns the estimate with the prior that the series gives.

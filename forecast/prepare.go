@@ -38,6 +38,7 @@ type Series struct {
 	residual  []float64 // the filled values without it
 	course    trend     // of the last segment, if it has one
 	hasCourse bool
+	chance    float64 // of crossing within the look, before anything is counted
 	straight  float64 // how much of what it moved lately is a straight line, 0 to 1
 	line      CDF     // what that line says, if there is one
 
@@ -173,9 +174,13 @@ func (s *Series) describe(q Question) {
 	s.assume()
 }
 
-// assume finds out what the straight line says, and how much of one the series
-// is: estimates from windows start with it.
+// assume finds out what estimates from windows start with: the chance of a rise
+// as far as the limit, an even one for all that the series ever moved and soon
+// none beyond, and what the straight line says, as far as the series is one.
 func (s *Series) assume() {
+	low, high := s.extremes(0)
+	ratio := s.gap / max(high-low, s.spread)
+	s.chance = .5 / max(1, ratio*ratio*ratio*ratio)
 	s.straight = 0
 	if s.course, s.hasCourse = s.trend(); s.hasCourse {
 		s.line, s.straight = s.lineOf(s.course), s.straightness(s.course)

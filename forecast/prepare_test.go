@@ -44,8 +44,8 @@ func TestOneOutlierIsDropped(t *testing.T) {
 		if !ok {
 			t.Fatalf("%s: not a question", name)
 		}
-		if got := s.Known(); !slices.Equal(got, want) {
-			t.Errorf("%s: %d values are left, want %d", name, len(got), len(want))
+		if known, observed := s.Known(); !slices.Equal(known, want) || !slices.Equal(observed, want) {
+			t.Errorf("%s: %d values are left, %d observed, want %d", name, len(known), len(observed), len(want))
 		}
 		if !sameFloats(values, before) {
 			t.Errorf("%s: the question was changed", name)
