@@ -46,6 +46,19 @@ func (d Duration) String() string {
 	return b.String()
 }
 
+// Words writes a duration as an operator says it: "31 h", "5 d", "12 min".
+func Words(d time.Duration) string {
+	switch {
+	case d >= 3*Day:
+		return fmt.Sprintf("%.0f d", d.Hours()/24)
+	case d >= time.Hour:
+		return fmt.Sprintf("%.0f h", d.Hours())
+	case d >= time.Minute:
+		return fmt.Sprintf("%.0f min", d.Minutes())
+	}
+	return fmt.Sprintf("%.0f s", d.Seconds())
+}
+
 // MarshalText returns the text of String.
 func (d Duration) MarshalText() ([]byte, error) { return []byte(d.String()), nil }
 

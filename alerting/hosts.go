@@ -64,7 +64,7 @@ func (w *hostWatch) tick() (silences []barograph.HostSilence, events []barograph
 			events = append(events, hostEvent(barograph.EventHostSilent, w.asOf, *h))
 		case !silent && !h.SilentSince.IsZero() && h.LastSeen.After(h.SilentSince):
 			e := hostEvent(barograph.EventHostReturned, w.asOf, *h)
-			e.Data.Summary = oneLine(h.Name + " is back after " + human(h.LastSeen.Sub(h.SilentSince)))
+			e.Data.Summary = oneLine(h.Name + " is back after " + barograph.Words(h.LastSeen.Sub(h.SilentSince)))
 			events = append(events, e)
 			h.SilentSince = time.Time{}
 		default:

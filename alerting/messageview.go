@@ -108,7 +108,7 @@ func (v *view) setPrediction(p barograph.Prediction) {
 	if v.Value == "" {
 		v.Value = reading(v.What, said.Value)
 	}
-	v.Lead = human(max(said.ETA.Median.Sub(v.Event.Time), 0))
+	v.Lead = barograph.Words(max(said.ETA.Median.Sub(v.Event.Time), 0))
 	v.Range, v.Early = etaRange(said.ETA, v.Event.Time), stamp(said.ETA.Early, v.Event.Time)+" UTC"
 	v.Before = etaRange(p.First.ETA, v.Event.Time)
 	v.Sure = percent(said.Probability)
@@ -118,7 +118,7 @@ func (v *view) setPrediction(p barograph.Prediction) {
 		v.Reason = oneLine(said.Reason)
 	}
 	if p.Lead > 0 {
-		v.Ahead = human(p.Lead.Std())
+		v.Ahead = barograph.Words(p.Lead.Std())
 	}
 }
 
@@ -130,10 +130,10 @@ func (v *view) setBreach(b barograph.Breach) {
 	v.Since = stamp(b.StartedAt, v.Event.Time) + " UTC"
 	v.Reason = oneLine(b.EndReason)
 	if b.Lead > 0 {
-		v.Ahead = human(b.Lead.Std())
+		v.Ahead = barograph.Words(b.Lead.Std())
 	}
 	if !b.EndedAt.IsZero() {
-		v.Lasted = human(lasted(b))
+		v.Lasted = barograph.Words(lasted(b))
 	}
 }
 

@@ -228,7 +228,7 @@ func (s *state) tick(now time.Time, forgetAfter time.Duration) []transition {
 		return nil
 	}
 	if silent := now.Sub(s.heard); silent >= forgetAfter {
-		return s.withdraw(now, "no samples for "+human(silent))
+		return s.withdraw(now, "no samples for "+barograph.Words(silent))
 	}
 	if s.prediction == nil || !s.missed(now) {
 		return nil

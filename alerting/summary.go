@@ -52,7 +52,7 @@ func predictionNews(e barograph.Event, p barograph.Prediction) string {
 		if p.Lead <= 0 {
 			return trouble + " as predicted, but the warning came no earlier" + value
 		}
-		return trouble + " as predicted, warned " + human(p.Lead.Std()) + " ahead" + value
+		return trouble + " as predicted, warned " + barograph.Words(p.Lead.Std()) + " ahead" + value
 	case barograph.EventPredictionAverted:
 		return trouble + " averted, " + p.CloseReason + value
 	case barograph.EventPredictionExpired:
@@ -63,7 +63,7 @@ func predictionNews(e barograph.Event, p barograph.Prediction) string {
 		trouble += " now"
 	}
 	return fmt.Sprintf("%s expected in %s (%s), %s sure%s", trouble,
-		human(max(0, said.ETA.Median.Sub(said.At))), etaRange(said.ETA, e.Time), percent(said.Probability), value)
+		barograph.Words(max(0, said.ETA.Median.Sub(said.At))), etaRange(said.ETA, e.Time), percent(said.Probability), value)
 }
 
 func breachNews(e barograph.Event, b barograph.Breach) string {
@@ -76,9 +76,9 @@ func breachNews(e barograph.Event, b barograph.Breach) string {
 	case e.Type == barograph.EventBreachEnded && b.EndReason != "":
 		return "breach closed, " + b.EndReason
 	case e.Type == barograph.EventBreachEnded:
-		return "no longer " + trouble + ", over after " + human(lasted(b)) + "; now " + reading(metric, now)
+		return "no longer " + trouble + ", over after " + barograph.Words(lasted(b)) + "; now " + reading(metric, now)
 	case b.PredictionID != "" && b.Lead > 0:
-		return trouble + " now, at " + reading(metric, now) + "; foreseen " + human(b.Lead.Std()) + " ahead"
+		return trouble + " now, at " + reading(metric, now) + "; foreseen " + barograph.Words(b.Lead.Std()) + " ahead"
 	}
 	return trouble + " now, at " + reading(metric, now)
 }
@@ -92,7 +92,7 @@ func hostNews(e barograph.Event, h barograph.HostRef) string {
 	case h.LastSeen.IsZero():
 		return "is silent"
 	}
-	return "is silent: last heard " + human(e.Time.Sub(h.LastSeen)) + " ago"
+	return "is silent: last heard " + barograph.Words(e.Time.Sub(h.LastSeen)) + " ago"
 }
 
 func ruleNews(e barograph.Event) string {

@@ -90,28 +90,15 @@ func secondsText(v float64) string {
 		return number(v) + " s"
 	}
 	if v < 0 {
-		return "-" + human(secondsDuration(-v))
+		return "-" + barograph.Words(secondsDuration(-v))
 	}
-	return human(secondsDuration(v))
+	return barograph.Words(secondsDuration(v))
 }
 
 // secondsDuration converts, cutting off what a Duration cannot hold.
 func secondsDuration(v float64) time.Duration {
 	const most = 290 * 365 * barograph.Day
 	return time.Duration(min(v, most.Seconds())) * time.Second
-}
-
-// human writes a duration as an operator says it: "31 h", "5 d", "12 min".
-func human(d time.Duration) string {
-	switch {
-	case d >= 3*barograph.Day:
-		return fmt.Sprintf("%.0f d", d.Hours()/24)
-	case d >= time.Hour:
-		return fmt.Sprintf("%.0f h", d.Hours())
-	case d >= time.Minute:
-		return fmt.Sprintf("%.0f min", d.Minutes())
-	}
-	return fmt.Sprintf("%.0f s", d.Seconds())
 }
 
 // etaRange writes when as "Thu 14:00 – Fri 09:00 UTC", seen from now.

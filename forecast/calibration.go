@@ -149,19 +149,10 @@ func (c *calibration) apply(fc barograph.Forecast) barograph.Forecast {
 	return fc
 }
 
-// etaOf returns the conditional quantiles of the forecast's distribution, linear
-// within each of its cells.
+// etaOf returns the ETA that the forecast's distribution says.
 func etaOf(fc barograph.Forecast) *barograph.ETA {
-	at := func(level float64) time.Time {
-		want, before, share := level*fc.Probability, 0.0, 1.0
-		for k, f := range fc.CDF {
-			if f >= want && f > before {
-				share = (float64(k) + (want-before)/(f-before)) / barograph.CDFPoints
-				break
-			}
-			before = f
-		}
-		return fc.MadeAt.Add(time.Duration(share * float64(fc.Horizon))).Round(time.Millisecond)
-	}
-	return &barograph.ETA{Early: at(.1), Median: at(.5), Late: at(.9)}
+	cdf := CDF(fc.CDF)
+	q := cdf.quantiles(float64(fc.Horizon))
+	at := func(after float64) time.Time { return fc.MadeAt.Add(time.Duration(after)).Round(time.Millisecond) }
+	return &barograph.ETA{Early: at(q.P10), Median: at(q.P50), Late: at(q.P90)}
 }

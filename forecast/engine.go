@@ -100,7 +100,7 @@ func (e *Engine) Answer(q Question) Answer {
 	}
 	a.State = barograph.StateForecast
 	a.Probability = a.CDF[len(a.CDF)-1]
-	a.ETA = a.CDF.quantiles(s.horizon)
+	a.ETA = a.CDF.quantiles(float64(s.horizon))
 	a.Reason = s.reason(q, seen)
 	return a
 }

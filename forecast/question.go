@@ -47,19 +47,19 @@ type Answer struct {
 	StaleAge time.Duration
 }
 
-// quantiles returns the conditional quantiles of the distribution in steps,
-// linear within each of its cells.
-func (c *CDF) quantiles(horizon int) Quantiles {
+// quantiles returns the conditional quantiles of the distribution, in the
+// unit of the horizon, linear within each of its cells.
+func (c *CDF) quantiles(horizon float64) Quantiles {
 	at := func(q float64) float64 {
 		want, before := q*c[len(c)-1], 0.0
 		for k, f := range c {
 			if f >= want && f > before {
 				cell := (want - before) / (f - before)
-				return (float64(k) + cell) / float64(len(c)) * float64(horizon)
+				return (float64(k) + cell) / float64(len(c)) * horizon
 			}
 			before = f
 		}
-		return float64(horizon)
+		return horizon
 	}
 	return Quantiles{at(.1), at(.5), at(.9)}
 }

@@ -62,7 +62,7 @@ func predictionWords(c barograph.Scorecard) string {
 	}
 	add(c.Confirmed, "right")
 	if c.Confirmed > 0 {
-		parts = append(parts, fmt.Sprintf("median %s ahead", shortWords(c.MedianLead.Std())))
+		parts = append(parts, fmt.Sprintf("median %s ahead", barograph.Words(c.MedianLead.Std())))
 	}
 	add(c.Expired+c.Averted-c.Turned, "false")
 	add(c.Turned, "averted as the value turned back")
@@ -98,10 +98,10 @@ func historyWords(b *barograph.Backtest) (young, note string) {
 	}
 	switch {
 	case longest < span:
-		return "history of only " + shortWords(longest), ""
+		return "history of only " + barograph.Words(longest), ""
 	case short > 0:
 		return "", fmt.Sprintf("%d of %s have a history of less than %s, the shortest of only %s",
-			short, count(len(b.Series), "series"), shortWords(span), shortWords(shortest))
+			short, count(len(b.Series), "series"), barograph.Words(span), barograph.Words(shortest))
 	}
 	return "", ""
 }
@@ -117,21 +117,10 @@ func count(n int, noun string) string {
 	return fmt.Sprintf("%d %s", n, noun)
 }
 
-// shortWords writes a duration as an operator says it: "40 h", "5 d", "12 min".
-func shortWords(d time.Duration) string {
-	switch {
-	case d >= 3*barograph.Day:
-		return fmt.Sprintf("%.0f d", d.Hours()/24)
-	case d >= time.Hour:
-		return fmt.Sprintf("%.0f h", d.Hours())
-	}
-	return fmt.Sprintf("%.0f min", d.Minutes())
-}
-
 // longWords writes whole days out.
 func longWords(d time.Duration) string {
 	if days := d.Round(time.Minute); days >= 2*barograph.Day && days%barograph.Day == 0 {
 		return fmt.Sprintf("%d days", days/barograph.Day)
 	}
-	return shortWords(d)
+	return barograph.Words(d)
 }
