@@ -14,6 +14,9 @@ const (
 	rereadSteps = 2
 	// readPoints is how many points of packed blocks are read at once, about.
 	readPoints = 1 << 20
+	// startOverShare of a reload interval is how long a new series of many waits
+	// for its past to be read.
+	startOverShare = 6
 )
 
 // read asks the series store.
@@ -43,12 +46,24 @@ func (h *history) update(ctx context.Context, read read, now time.Time, reload t
 	if h.again.next == h.again.newest && h.dueBlocks(now, reload) > 0 {
 		from = h.open // with the first of the blocks, all that is not in blocks
 	}
+	before := len(h.tracks)
 	if err := h.readEnd(ctx, read, max(h.open, from), now, most); err != nil {
 		return false, err
+	}
+	if len(h.tracks) > before && h.again.whole && h.mayStartOver(now, reload) {
+		newest := h.open/blockCells - 1
+		h.again = rereading{newest: newest, next: newest, cutBefore: h.again.cut}
 	}
 	err = h.readAgain(ctx, read, now, reload, most)
 	h.advance(now)
 	return h.again.whole, err
+}
+
+// mayStartOver reports whether everything may be read again at once, for series
+// that are new and may have a past: a host that brings its history along. With
+// many series that costs too much for every new one; they wait a while.
+func (h *history) mayStartOver(now time.Time, reload time.Duration) bool {
+	return len(h.tracks)*int(h.blocks())*blockCells <= readPoints || now.Sub(h.again.began) >= reload/startOverShare
 }
 
 // excess returns an error if the rule chooses more series than are allowed.

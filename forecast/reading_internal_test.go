@@ -191,3 +191,34 @@ func TestHistorySlides(t *testing.T) {
 		t.Errorf("%d series, want those 2 that have values", len(h.tracks))
 	}
 }
+
+// A series that appears with its past is known with its past at once.
+func TestPastOfNewSeriesIsRead(t *testing.T) {
+	t.Parallel()
+	s := newShelf(1)
+	h, now := shelfHistory()
+	if known, err := h.update(t.Context(), s.read, now, time.Hour, 10); !known || err != nil {
+		t.Fatal(known, err)
+	}
+	s.names = append(s.names, "h1") // its host was not there before
+	for len(h.tracks) < 2 {
+		now = now.Add(h.grid.Step)
+		if now.Sub(h.again.began) > blockCells*h.grid.Step {
+			t.Fatal("the new series is not seen")
+		}
+		if known, err := h.update(t.Context(), s.read, now, 24*time.Hour, 10); !known || err != nil {
+			t.Fatal(known, err)
+		}
+	}
+	for _, track := range h.tracks {
+		known := 0
+		for _, v := range h.question(track, now, nil).Values {
+			if finite(v) {
+				known++
+			}
+		}
+		if known < int(h.blocks()) {
+			t.Errorf("%s: %d values known, want one of each of %d blocks", track.series, known, h.blocks())
+		}
+	}
+}

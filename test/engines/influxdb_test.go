@@ -24,6 +24,9 @@ func TestInfluxDB(t *testing.T) {
 	cfg.Forecast.Interval = barograph.Duration(time.Second)
 	s := harness.Start(t, app.Options{Config: cfg})
 	key := s.AddHost(t, "db")
+	s.Call(t, http.MethodPost, "/api/v1/rules", s.Token, map[string]any{
+		"name": "queue", "series": "queue_length", "operator": ">", "limit": 1000, "horizon": "6h",
+	}, nil)
 	receiver := s.Subscribe(t)
 
 	// A straight ramp of a day that crosses the limit in about three hours.
@@ -33,11 +36,6 @@ func TestInfluxDB(t *testing.T) {
 		fmt.Fprintf(&lines, "queue_length value=%g %d\n", 1000+5*(at.Sub(now).Minutes()-180)/10, at.UnixMilli())
 	}
 	s.Call(t, http.MethodPost, "/api/v2/write?precision=ms", key, lines.String(), nil)
-	// The rule comes after the history: of a series that begins before its eyes
-	// it knows only the end, until the whole is read again.
-	s.Call(t, http.MethodPost, "/api/v1/rules", s.Token, map[string]any{
-		"name": "queue", "series": "queue_length", "operator": ">", "limit": 1000, "horizon": "6h",
-	}, nil)
 	wait := func(what barograph.EventType) {
 		t.Helper()
 		harness.Eventually(t, 30*time.Second, func() string {
