@@ -33,8 +33,8 @@ race: ## the tests in random order under the race detector
 test-engines: ## the stores against real servers, which it installs and starts
 	./scripts/engines.sh test
 
-test-faults: ## kill -9 and worse; minutes
-	BAROGRAPH_TEST_FAULTS=long $(GO) test -count=1 -timeout 20m ./test/faults/...
+test-faults: ## kill -9 and worse; a quarter of an hour, then a line for each figure
+	./scripts/faults.sh
 
 bench: ## the figures that the README promises
 	$(GO) test -run '^$$' -bench . -benchmem ./...

@@ -10,6 +10,7 @@ type Change struct {
 	Breaches    []Breach     // inserted, or replaced by ID
 	Silences    []HostSilence
 	Standings   []RuleStanding
+	Acks        []Ack
 	Events      []Event
 	Deliveries  []Delivery
 }
@@ -18,6 +19,13 @@ type Change struct {
 type HostSilence struct {
 	HostID HostID
 	Since  time.Time
+}
+
+// Ack says that the prediction or breach with the ID Topic was acknowledged.
+type Ack struct {
+	Acknowledgement
+
+	Topic string
 }
 
 // EventFilter chooses events; zero fields choose all.
@@ -36,21 +44,4 @@ type PredictionFilter struct {
 	State  PredictionState // for breaches: open, or anything else for ended
 	From   time.Time       // opened or started at or after
 	To     time.Time       // and before
-}
-
-// DueDelivery is a delivery to try now, with all that is needed for it.
-type DueDelivery struct {
-	Delivery Delivery
-	Event    Event
-	Endpoint Endpoint
-}
-
-// DeliveryResult is what came of one try.
-type DeliveryResult struct {
-	Delivery Delivery       // as it is after the try
-	Attempt  Attempt        // the try itself
-	Health   EndpointHealth // the endpoint's health after it
-	// Change holds the events of an endpoint that got disabled or enabled by
-	// this try; empty otherwise.
-	Change Change
 }

@@ -26,8 +26,10 @@ const (
 	EventPredictionAverted   EventType = "prediction.averted"
 	EventPredictionExpired   EventType = "prediction.expired"
 	EventPredictionWithdrawn EventType = "prediction.withdrawn"
+	EventPredictionAcked     EventType = "prediction.acknowledged"
 	EventBreachStarted       EventType = "breach.started"
 	EventBreachEnded         EventType = "breach.ended"
+	EventBreachAcked         EventType = "breach.acknowledged"
 	EventHostSilent          EventType = "host.silent"
 	EventHostReturned        EventType = "host.returned"
 	EventEndpointDisabled    EventType = "endpoint.disabled"
@@ -42,11 +44,21 @@ const (
 func EventTypes() []EventType {
 	return []EventType{
 		EventPredictionOpened, EventPredictionUpdated, EventPredictionConfirmed,
-		EventPredictionAverted, EventPredictionExpired, EventPredictionWithdrawn,
-		EventBreachStarted, EventBreachEnded, EventHostSilent, EventHostReturned,
+		EventPredictionAverted, EventPredictionExpired, EventPredictionWithdrawn, EventPredictionAcked,
+		EventBreachStarted, EventBreachEnded, EventBreachAcked, EventHostSilent, EventHostReturned,
 		EventEndpointDisabled, EventEndpointEnabled,
 		EventRuleDemoted, EventRuleRestored, EventRuleDigest, EventWatchdog,
 	}
+}
+
+// Ends reports whether the event is the end of what its topic told of.
+func (t EventType) Ends() bool {
+	switch t { //nolint:exhaustive // all others tell of something that lasts
+	case EventPredictionConfirmed, EventPredictionAverted, EventPredictionExpired, EventPredictionWithdrawn,
+		EventBreachEnded, EventHostReturned, EventEndpointEnabled, EventRuleRestored:
+		return true
+	}
+	return false
 }
 
 // aboutRule reports whether the event is about all that a rule predicts.
@@ -93,10 +105,13 @@ type EventData struct {
 	Endpoint    *EndpointRef      `json:"endpoint,omitempty"`
 	Demotion    *Demotion         `json:"demotion,omitempty"` // with rule.restored: that which it ends
 	Digest      *Digest           `json:"digest,omitempty"`
+	// Acknowledged is by whom, of what was acknowledged.
+	Acknowledged *Acknowledgement `json:"acknowledged,omitempty"`
 	// DigestOnly says of a prediction's event that its rule is demoted: it is
 	// on the bus and on record, but sent to nobody.
 	DigestOnly bool `json:"digest_only,omitempty"`
-	Test       bool `json:"test,omitempty"` // sent by somebody to try an endpoint
+	Test       bool `json:"test,omitempty"`     // sent by somebody to try an endpoint
+	Reminder   int  `json:"reminder,omitempty"` // the how many-th time that people are reminded of it
 }
 
 // RuleRef is what an event says of its rule.

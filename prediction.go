@@ -38,6 +38,8 @@ type Prediction struct {
 	// limit than when the prediction opened: somebody or something acted.
 	Turned      bool   `json:"turned,omitempty"`
 	CloseReason string `json:"close_reason,omitempty"`
+	// Acknowledged is nil until somebody takes it on; events don't carry it here.
+	Acknowledged *Acknowledgement `json:"acknowledged,omitempty"`
 }
 
 // Announcement is one forecast as it was told.
@@ -68,6 +70,8 @@ type Breach struct {
 	PredictionID PredictionID `json:"prediction_id,omitempty"`
 	Lead         Duration     `json:"lead,omitempty"`
 	EndReason    string       `json:"end_reason,omitempty"`
+	// Acknowledged is nil until somebody takes it on; events don't carry it here.
+	Acknowledged *Acknowledgement `json:"acknowledged,omitempty"`
 }
 
 // Scorecard says how good a rule's warnings were.

@@ -1,6 +1,7 @@
 package alerting
 
 import (
+	"slices"
 	"strings"
 	"time"
 
@@ -11,30 +12,51 @@ import (
 // subscription that wants it, due at once; none for one that is told in a
 // digest. now is the wall clock's time, which
 // deliveries are kept by even where events have a clock of their own.
+//
+// An Alertmanager gets the end of what it was told even where the subscription
+// asks for beginnings alone: it would go on alerting.
 func Deliveries(subs []barograph.Subscription, e barograph.Event, now time.Time) []barograph.Delivery {
 	if e.Data.DigestOnly {
 		return nil
 	}
 	var out []barograph.Delivery
 	for _, sub := range subs {
-		if !sub.Wants(e) {
+		all := sub.Wants(e)
+		if !all && !wantsBeginning(sub, e) {
 			continue
 		}
 		for _, ep := range sub.Endpoints {
-			if !ep.Health.Disabled {
-				out = append(out, newDelivery(sub.ID, ep.ID, e, now))
+			if !ep.Health.Disabled && (all || ep.Kind == barograph.EndpointAlertmanager) {
+				out = append(out, newDelivery(sub, ep, e, now))
 			}
 		}
 	}
 	return out
 }
 
-func newDelivery(sub barograph.SubscriptionID, ep barograph.EndpointID, e barograph.Event, now time.Time) barograph.Delivery {
-	return barograph.Delivery{
+// wantsBeginning reports whether the event ends what the subscription was told of.
+func wantsBeginning(sub barograph.Subscription, e barograph.Event) bool {
+	if !e.Type.Ends() {
+		return false
+	}
+	group, _, _ := strings.Cut(string(e.Type), ".")
+	return slices.ContainsFunc(barograph.EventTypes(), func(t barograph.EventType) bool {
+		begun := e
+		begun.Type = t
+		return strings.HasPrefix(string(t), group+".") && !t.Ends() && sub.Wants(begun)
+	})
+}
+
+func newDelivery(sub barograph.Subscription, ep barograph.Endpoint, e barograph.Event, now time.Time) barograph.Delivery {
+	d := barograph.Delivery{
 		ID:      barograph.DeliveryID(barograph.NewID("dlv", now)),
-		EventID: e.ID, SubscriptionID: sub, EndpointID: ep, Topic: topic(e),
+		EventID: e.ID, SubscriptionID: sub.ID, EndpointID: ep.ID, Topic: topic(e),
 		State: barograph.DeliveryPending, CreatedAt: now, NextTry: now,
 	}
+	if ep.Groups() && !e.Data.Test && e.Type != barograph.EventWatchdog {
+		d.Group = sub.Group(e)
+	}
+	return d
 }
 
 // topic returns the thing whose state the event tells. An event without a

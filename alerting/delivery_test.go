@@ -30,13 +30,13 @@ func TestMain(m *testing.M) {
 // loopback is a configuration that reaches the tests' own servers.
 func loopback() alerting.DeliveryConfig {
 	cfg := alerting.DefaultDeliveryConfig()
-	cfg.Webhook = alerting.WebhookConfig{AllowHTTP: true, AllowNetworks: []string{"127.0.0.0/8", "::1"}}
+	cfg.AllowHTTP, cfg.AllowNetworks = true, []string{"127.0.0.0/8", "::1"}
 	return cfg
 }
 
 func notifiers(t *testing.T, cfg alerting.DeliveryConfig, reach alerting.Reach) map[barograph.EndpointKind]alerting.Notifier {
 	t.Helper()
-	n, err := alerting.NewNotifiers(cfg, reach)
+	n, err := alerting.NewNotifiers(cfg, alerting.NotifierDeps{Reach: reach})
 	if err != nil {
 		t.Fatal(err)
 	}

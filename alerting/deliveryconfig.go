@@ -1,6 +1,7 @@
 package alerting
 
 import (
+	"fmt"
 	"net/mail"
 	"net/url"
 	"regexp"
@@ -11,9 +12,20 @@ import (
 
 // DeliveryConfig is how events are sent.
 type DeliveryConfig struct {
-	Webhook WebhookConfig `yaml:"webhook"`
-	Email   EmailConfig   `yaml:"email"`
-	SMS     SMSConfig     `yaml:"sms"`
+	// AllowHTTP and AllowNetworks widen where webhooks, Alertmanagers, chat
+	// services and SMS gateways may be: without TLS, and at addresses that are
+	// not public, as 10.1.0.0/16.
+	AllowHTTP     bool     `yaml:"allow_http"`
+	AllowNetworks []string `yaml:"allow_networks"`
+	// ExternalURL is where people reach this server, for links in alerts; "": none.
+	ExternalURL string `yaml:"external_url"`
+	// Templates is a folder with message templates that replace ours; "": none.
+	Templates string      `yaml:"templates"`
+	Email     EmailConfig `yaml:"email"`
+	SMS       SMSConfig   `yaml:"sms"`
+	// RetrySchedule is how long after each failed try the next one comes, ±20 %.
+	// When it is used up, the delivery is given up.
+	RetrySchedule []barograph.Duration `yaml:"retry_schedule"`
 	// TimeToLive is how old a delivery may be when it is tried.
 	TimeToLive barograph.Duration `yaml:"time_to_live"`
 	// An endpoint is disabled after DisableAfter of failure if in that time at
@@ -24,12 +36,8 @@ type DeliveryConfig struct {
 	// them to one endpoint.
 	Concurrency int `yaml:"concurrency"`
 	PerEndpoint int `yaml:"per_endpoint"`
-}
-
-// WebhookConfig is where webhooks, and the SMS gateway's requests, may go.
-type WebhookConfig struct {
-	AllowHTTP     bool     `yaml:"allow_http"`     // without TLS; otherwise https only
-	AllowNetworks []string `yaml:"allow_networks"` // not public, yet allowed, as 10.1.0.0/16
+	// Watchdog is how the whole way is tried out all the time.
+	Watchdog WatchdogConfig `yaml:"watchdog"`
 }
 
 // EmailConfig is the mail server. Without a host there is no e-mail.
@@ -53,12 +61,40 @@ const (
 	EmailNoTLS    EmailTLS = "none"
 )
 
-// SMSConfig is an SMS gateway with Twilio's API. Without an account there is no SMS.
+// SMSConfig is the way to an SMS gateway: Twilio, or one with its API, which
+// needs an account, or any other over HTTP, which needs a URL. Without these
+// there is no SMS.
 type SMSConfig struct {
+	Gateway    SMSGateway       `yaml:"gateway"` // "": twilio
+	From       string           `yaml:"from"`    // the sender's number or name
 	BaseURL    string           `yaml:"base_url"`
 	AccountSID string           `yaml:"account_sid"`
 	AuthToken  barograph.Secret `yaml:"auth_token"`
-	From       string           `yaml:"from"` // the sender's number or name
+	HTTP       SMSGatewayConfig `yaml:"http"`
+}
+
+// SMSGateway is how an SMS gateway is spoken to.
+type SMSGateway string
+
+// The ways.
+const (
+	SMSTwilio SMSGateway = "twilio"
+	SMSHTTP   SMSGateway = "http" // one request a text, as SMSConfig.HTTP describes it
+)
+
+// missing returns the setting without which there is no SMS, "" if it is there.
+func (c SMSConfig) missing() string {
+	switch c.Gateway {
+	case SMSTwilio, "":
+		if c.AccountSID == "" {
+			return "account_sid"
+		}
+	case SMSHTTP:
+		if c.HTTP.URL == "" {
+			return "http.url"
+		}
+	}
+	return ""
 }
 
 // DefaultDeliveryConfig returns the configuration that sends webhooks to public
@@ -67,22 +103,42 @@ func DefaultDeliveryConfig() DeliveryConfig {
 	const submissionPort = 587
 	return DeliveryConfig{
 		Email:            EmailConfig{Port: submissionPort, TLS: EmailStartTLS},
-		SMS:              SMSConfig{BaseURL: "https://api.twilio.com"},
+		SMS:              SMSConfig{Gateway: SMSTwilio, BaseURL: "https://api.twilio.com", HTTP: defaultSMSGateway()},
+		RetrySchedule:    defaultRetrySchedule(),
 		TimeToLive:       barograph.Duration(24 * time.Hour),
 		DisableAfter:     barograph.Duration(120 * time.Hour),
 		DisableExhausted: 10,
 		Concurrency:      64,
 		PerEndpoint:      4,
+		Watchdog:         defaultWatchdogConfig(),
 	}
+}
+
+// defaultRetrySchedule returns waits for ten tries in all. Warnings go stale, so
+// most tries come early.
+func defaultRetrySchedule() []barograph.Duration {
+	waits := []time.Duration{
+		5 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute, 30 * time.Minute,
+		2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 10 * time.Hour,
+	}
+	schedule := make([]barograph.Duration, len(waits))
+	for i, wait := range waits {
+		schedule[i] = barograph.Duration(wait)
+	}
+	return schedule
 }
 
 // Validate returns an error that names every bad field.
 func (c DeliveryConfig) Validate() error {
 	var p barograph.Problems
-	_, err := parseNetworks(c.Webhook.AllowNetworks)
-	p.Merge("webhook.allow_networks", err)
+	_, err := parseNetworks(c.AllowNetworks)
+	p.Merge("allow_networks", err)
+	if u, err := url.Parse(c.ExternalURL); c.ExternalURL != "" && (err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.User != nil) {
+		p.Addf("external_url", "%q is not a URL as https://barograph.example.com", c.ExternalURL)
+	}
 	p.Merge("email", c.Email.Validate())
-	p.Merge("sms", c.SMS.validate(c.Webhook.AllowHTTP))
+	p.Merge("sms", c.SMS.validate(c.AllowHTTP))
+	c.validateSchedule(&p)
 	if c.TimeToLive.Std() < time.Minute {
 		p.Addf("time_to_live", "%s is shorter than 1m", c.TimeToLive)
 	}
@@ -98,7 +154,20 @@ func (c DeliveryConfig) Validate() error {
 	if c.PerEndpoint < 1 || c.PerEndpoint > c.Concurrency {
 		p.Addf("per_endpoint", "%d is not between 1 and concurrency, which is %d", c.PerEndpoint, c.Concurrency)
 	}
+	p.Merge("watchdog", c.Watchdog.validate(c.AllowHTTP))
 	return p.Err("delivery configuration")
+}
+
+func (c DeliveryConfig) validateSchedule(p *barograph.Problems) {
+	const mostRetries = 50
+	if n := len(c.RetrySchedule); n == 0 || n > mostRetries {
+		p.Addf("retry_schedule", "has %d waits, 1 to %d are allowed", n, mostRetries)
+	}
+	for i, wait := range c.RetrySchedule {
+		if wait.Std() < time.Second || wait.Std() > barograph.Day {
+			p.Addf(fmt.Sprintf("retry_schedule[%d]", i), "%s is not between 1s and 1d", wait)
+		}
+	}
 }
 
 // Validate returns an error that names every bad field; without a host nothing
@@ -132,10 +201,20 @@ func (c EmailConfig) Validate() error {
 var accountSID = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
 func (c SMSConfig) validate(allowHTTP bool) error {
-	if c.AccountSID == "" {
-		return nil
-	}
 	var p barograph.Problems
+	switch {
+	case c.Gateway != SMSTwilio && c.Gateway != SMSHTTP && c.Gateway != "":
+		p.Addf("gateway", "%q is not one of twilio, http", string(c.Gateway))
+	case c.missing() != "":
+	case c.Gateway == SMSHTTP:
+		p.Merge("http", c.HTTP.validate(allowHTTP))
+	default:
+		c.validateTwilio(&p, allowHTTP)
+	}
+	return p.Err("sms")
+}
+
+func (c SMSConfig) validateTwilio(p *barograph.Problems, allowHTTP bool) {
 	if !accountSID.MatchString(c.AccountSID) {
 		p.Addf("account_sid", "%q is not 1 to 64 letters, digits, - or _", c.AccountSID)
 	}
@@ -150,5 +229,4 @@ func (c SMSConfig) validate(allowHTTP bool) error {
 	if c.From == "" {
 		p.Addf("from", "is missing: give the sender's number or name")
 	}
-	return p.Err("sms")
 }

@@ -81,7 +81,7 @@ func (w *world) rule() barograph.Rule {
 // the first event first, from the n-th on.
 func (w *world) sent(id barograph.SubscriptionID, from int) []barograph.EventType {
 	w.t.Helper()
-	ds, err := w.db.Deliveries(context.Background(), id, barograph.Page{})
+	ds, err := w.db.Deliveries(context.Background(), barograph.DeliveryFilter{SubscriptionID: id}, barograph.Page{})
 	w.noError(err)
 	slices.SortFunc(ds, func(a, b barograph.Delivery) int { return strings.Compare(string(a.EventID), string(b.EventID)) })
 	var out []barograph.EventType

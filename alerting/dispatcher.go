@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"slices"
 	"sync"
 	"time"
@@ -17,41 +16,65 @@ import (
 
 // DispatchStore keeps deliveries.
 type DispatchStore interface {
-	// DueDeliveries returns deliveries to try now, oldest first, at most
-	// perEndpoint of each endpoint, none of disabled endpoints.
-	DueDeliveries(ctx context.Context, now time.Time, perEndpoint, limit int) ([]barograph.DueDelivery, error)
-	// SaveDeliveryResults saves all or nothing.
-	SaveDeliveryResults(ctx context.Context, results []barograph.DeliveryResult) error
-	Subscriptions(ctx context.Context, page barograph.Page) ([]barograph.Subscription, error)
+	HoldStore
+	EndpointStore
+	UpkeepStore
+	QueueStore
 }
 
-// DispatcherDeps are what a dispatcher reports to.
+// QueueStore has the queues of all endpoints, which servers share.
+type QueueStore interface {
+	// DueDeliveries returns deliveries to try now, oldest first, at most
+	// perEndpoint of each endpoint, none of disabled endpoints, and none that
+	// is claimed, or about the same as one that is claimed.
+	DueDeliveries(ctx context.Context, now time.Time, perEndpoint, limit int) ([]barograph.DueDelivery, error)
+	// ClaimDeliveries reserves those that nobody else has reserved meanwhile, and
+	// whatever is due to go out in one message with them. It returns them in the
+	// order given, each followed by those that it takes along.
+	ClaimDeliveries(ctx context.Context, ids []barograph.DeliveryID, c barograph.Claim) ([]barograph.DueDelivery, error)
+	// ReleaseClaims ends all claims of that server.
+	ReleaseClaims(ctx context.Context, by string) error
+	// SaveDeliveryResults saves all or nothing, and ends the claims.
+	SaveDeliveryResults(ctx context.Context, results []barograph.DeliveryResult) error
+}
+
+// DispatcherDeps are what a dispatcher reports to, and who it is.
 type DispatcherDeps struct {
-	Log     *slog.Logger
-	Metrics *metrics.Set
+	// Instance tells the servers on one database apart. One that starts takes
+	// back what it had claimed under this name before; "": it has a new one.
+	Instance string
+	Log      *slog.Logger
+	Metrics  *metrics.Set
 }
 
 // Dispatcher sends recorded deliveries until each is delivered, given up or too
 // old. It keeps nothing that is not in the store, so that it may be stopped or
 // killed at any time: a delivery whose result was not saved is tried again,
-// with the same event ID.
+// with the same message ID. Several on one database share the work: each claims
+// what it is about to try.
 //
 // Tries run side by side, few to each endpoint and fewer to one that fails, so
 // that a dead endpoint delays no other; those of one prediction, breach or host
-// to one endpoint run one after the other. It lives by the wall clock.
+// to one endpoint run one after the other. What is alike and due together goes
+// out in one message to those who take several events at once. It lives by the
+// wall clock.
 type Dispatcher struct {
 	cfg       DeliveryConfig
 	policy    retryPolicy
+	instance  string
 	store     DispatchStore
 	notifiers map[barograph.EndpointKind]Notifier
+	holds     holds
 	log       *slog.Logger
 	metrics   dispatcherMetrics
+	vitals    vitals
 
 	wake     chan struct{}
 	finished chan try
 	sending  sync.WaitGroup
 
 	// The rest belongs to Run's goroutine.
+	tookOver  bool
 	flight    *inFlight
 	unsaved   []try
 	retries   []time.Time // when tries that were planned here are due
@@ -59,20 +82,15 @@ type Dispatcher struct {
 	missing   map[barograph.EndpointKind]bool // channels that were logged as not configured
 }
 
-// try is a delivery that was tried, or found too old for it.
-type try struct {
-	due     barograph.DueDelivery
-	outcome Outcome
-	attempt barograph.Attempt
-	unsent  bool
-	// interrupted says that we broke the try off: it is as if it never was.
-	interrupted bool
-}
-
 const (
 	pollEvery     = time.Second
 	shutdownGrace = 5 * time.Second // for tries in flight
 	mostDue       = 1024            // looked at in one round
+	mostGrouped   = 500             // events in one message
+	// claimFor is how long the deliveries of a server that died wait. No try
+	// takes as long, so that nobody else begins one beside it.
+	claimFor   = 2 * time.Minute
+	tryTimeout = claimFor - 30*time.Second
 )
 
 // NewDispatcher returns a dispatcher that sends by the notifiers.
@@ -80,9 +98,12 @@ func NewDispatcher(cfg DeliveryConfig, store DispatchStore, notifiers map[barogr
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
+	if deps.Instance == "" {
+		deps.Instance = barograph.NewID("srv", time.Now())
+	}
 	return &Dispatcher{
-		cfg: cfg, policy: newRetryPolicy(cfg), store: store, notifiers: notifiers,
-		log: deps.Log, metrics: newDispatcherMetrics(deps.Metrics),
+		cfg: cfg, policy: newRetryPolicy(cfg), instance: deps.Instance, store: store, notifiers: notifiers,
+		log: deps.Log, metrics: newDispatcherMetrics(deps.Metrics), vitals: newVitals(),
 		wake: make(chan struct{}, 1), finished: make(chan try, cfg.Concurrency),
 		flight: newInFlight(cfg.Concurrency, cfg.PerEndpoint), missing: map[barograph.EndpointKind]bool{},
 	}, nil
@@ -92,10 +113,13 @@ func NewDispatcher(cfg DeliveryConfig, store DispatchStore, notifiers map[barogr
 func (d *Dispatcher) Wake() { wake(d.wake) }
 
 // Run sends until ctx ends. Then it begins no new try, gives those in flight 5
-// seconds to end, and saves their results.
+// seconds to end, saves their results, and gives back what it has claimed.
 func (d *Dispatcher) Run(ctx context.Context) error {
 	tries, stopTries := context.WithCancel(context.WithoutCancel(ctx))
 	defer stopTries()
+	var upkeep sync.WaitGroup
+	upkeep.Go(func() { d.upkeep(ctx) })
+	defer upkeep.Wait()
 	for ctx.Err() == nil {
 		d.wait(ctx, d.round(ctx, tries))
 	}
@@ -110,6 +134,9 @@ func (d *Dispatcher) round(ctx, tries context.Context) time.Duration {
 		err = d.begin(ctx, tries)
 	}
 	d.reportStore(ctx, err)
+	if ctx.Err() == nil {
+		d.vitals.sending.Beat(err)
+	}
 	now := time.Now()
 	d.retries = slices.DeleteFunc(d.retries, func(at time.Time) bool { return !at.After(now) })
 	if err != nil || len(d.retries) == 0 {
@@ -148,48 +175,6 @@ func (d *Dispatcher) collect() {
 	}
 }
 
-// begin starts due deliveries. It asks for twice as many of each endpoint as
-// may be tried at once: the first half may be in flight already.
-func (d *Dispatcher) begin(ctx, tries context.Context) error {
-	now := time.Now()
-	due, err := d.store.DueDeliveries(ctx, now, 2*d.cfg.PerEndpoint, mostDue)
-	if err != nil {
-		return fmt.Errorf("read due deliveries: %w", err)
-	}
-	began := 0
-	for _, delivery := range due {
-		if !d.flight.add(delivery) {
-			continue
-		}
-		began++
-		if d.policy.stale(delivery.Delivery, now) {
-			d.finished <- try{due: delivery, unsent: true} // has room for all in flight
-			continue
-		}
-		d.sending.Go(func() { d.finished <- d.try(tries, delivery) })
-	}
-	d.metrics.inFlight.Store(int64(len(d.flight.deliveries)))
-	d.metrics.waiting.Store(int64(len(due) - began))
-	return nil
-}
-
-func (d *Dispatcher) try(ctx context.Context, due barograph.DueDelivery) try {
-	begin := time.Now()
-	o := permanently("no notifier for endpoints of kind %q", due.Endpoint.Kind)
-	if n := d.notifiers[due.Endpoint.Kind]; n != nil {
-		o = n.Notify(ctx, due.Event, due.Endpoint)
-	}
-	took := time.Since(begin)
-	d.metrics.tried(due.Endpoint.Kind, o.Verdict, took)
-	return try{
-		due: due, outcome: o, interrupted: ctx.Err() != nil && o.Verdict != VerdictDelivered,
-		attempt: barograph.Attempt{
-			At: begin, Latency: barograph.Duration(took), StatusCode: o.StatusCode,
-			Error: errorText(o.Err), Response: o.Response,
-		},
-	}
-}
-
 // save saves the results of what has finished. What cannot be saved stays in
 // flight, so that it is not tried again, and is saved later.
 func (d *Dispatcher) save(ctx context.Context) error {
@@ -200,58 +185,22 @@ func (d *Dispatcher) save(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := d.store.SaveDeliveryResults(ctx, results); err != nil {
-		return fmt.Errorf("save %d delivery results: %w", len(results), err)
+	all := slices.Concat(results...)
+	if err := d.store.SaveDeliveryResults(ctx, all); err != nil {
+		return fmt.Errorf("save %d delivery results: %w", len(all), err)
 	}
-	for i, r := range results {
-		d.flight.remove(r.Delivery)
-		if r.Delivery.State == barograph.DeliveryPending {
-			d.retries = append(d.retries, r.Delivery.NextTry)
+	for i, t := range d.unsaved {
+		d.flight.remove(t.parcel)
+		for _, r := range results[i] {
+			if r.Delivery.State == barograph.DeliveryPending {
+				d.retries = append(d.retries, r.Delivery.NextTry)
+				break // the others of the message are due with it
+			}
 		}
-		d.report(ctx, d.unsaved[i], r)
+		d.report(ctx, t, results[i])
 	}
 	d.unsaved = d.unsaved[:0]
 	return nil
-}
-
-// results plans what follows from the tries. Several tries of one endpoint
-// build upon each other.
-func (d *Dispatcher) results(ctx context.Context, tries []try) ([]barograph.DeliveryResult, error) {
-	health := map[barograph.EndpointID]barograph.EndpointHealth{}
-	results := make([]barograph.DeliveryResult, 0, len(tries))
-	for _, t := range tries {
-		if h, known := health[t.due.Endpoint.ID]; known {
-			t.due.Endpoint.Health = h
-		}
-		r, err := d.result(ctx, t)
-		if err != nil {
-			return nil, err
-		}
-		health[t.due.Endpoint.ID] = r.Health
-		results = append(results, r)
-	}
-	return results, nil
-}
-
-func (d *Dispatcher) result(ctx context.Context, t try) (barograph.DeliveryResult, error) {
-	now := time.Now()
-	if t.unsent {
-		delivery, attempt := d.policy.unsent(t.due.Delivery, now)
-		return barograph.DeliveryResult{Delivery: delivery, Attempt: attempt, Health: t.due.Endpoint.Health}, nil
-	}
-	dice := rand.Float64() //nolint:gosec // spreads load, guards nothing
-	r := barograph.DeliveryResult{Delivery: d.policy.afterTry(t.due.Delivery, t.attempt, t.outcome, dice), Attempt: t.attempt}
-	r.Health = d.policy.health(t.due.Endpoint.Health, r.Delivery, t.outcome, now, t.due.Event.Data.Test)
-	e, changed := healthEvent(t.due, r.Health, now)
-	if !changed {
-		return r, nil
-	}
-	subs, err := d.store.Subscriptions(ctx, barograph.Page{})
-	if err != nil {
-		return r, fmt.Errorf("read subscriptions to tell of endpoint %s: %w", t.due.Endpoint.ID, err)
-	}
-	r.Change = barograph.Change{Events: []barograph.Event{e}, Deliveries: healthDeliveries(subs, e, now)}
-	return r, nil
 }
 
 // drain ends what is in flight.
@@ -263,5 +212,11 @@ func (d *Dispatcher) drain(ctx context.Context, stopTries context.CancelFunc) er
 	d.unsaved = slices.DeleteFunc(d.unsaved, func(t try) bool { return t.interrupted })
 	ctx, cancel := context.WithTimeoutCause(ctx, shutdownGrace, errors.New("the database took too long on shutdown"))
 	defer cancel()
-	return d.save(ctx)
+	if err := d.save(ctx); err != nil {
+		return err
+	}
+	if err := d.store.ReleaseClaims(ctx, d.instance); err != nil {
+		return fmt.Errorf("give back what is claimed: %w", err)
+	}
+	return nil
 }

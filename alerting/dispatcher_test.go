@@ -27,7 +27,8 @@ import (
 // in which there is no network.
 type notify func(ctx context.Context, e barograph.Event, ep barograph.Endpoint) alerting.Outcome
 
-func (n notify) Notify(ctx context.Context, e barograph.Event, ep barograph.Endpoint) alerting.Outcome {
+func (n notify) Notify(ctx context.Context, given alerting.Notification, ep barograph.Endpoint) alerting.Outcome {
+	e := given.Latest()
 	return n(ctx, e, ep)
 }
 
@@ -56,7 +57,7 @@ func dispatcherWith(t *testing.T, cfg alerting.DeliveryConfig, store alerting.Di
 
 func overHTTP(tb testing.TB, store alerting.DispatchStore) *alerting.Dispatcher {
 	tb.Helper()
-	n, err := alerting.NewNotifiers(loopback(), alerting.Reach{})
+	n, err := alerting.NewNotifiers(loopback(), alerting.NotifierDeps{})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -95,7 +96,7 @@ func about(id string) barograph.Event {
 // deliveries returns those of the subscription sub_1, newest first.
 func deliveries(t *testing.T, db *configdb.DB) []barograph.Delivery {
 	t.Helper()
-	all, err := db.Deliveries(context.WithoutCancel(t.Context()), "sub_1", barograph.Page{})
+	all, err := db.Deliveries(context.WithoutCancel(t.Context()), barograph.DeliveryFilter{SubscriptionID: "sub_1"}, barograph.Page{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -528,21 +529,21 @@ func TestDeliveryConfigNamesEveryProblem(t *testing.T) {
 		t.Errorf("default: %v", err)
 	}
 	bad := alerting.DeliveryConfig{
-		Webhook:    alerting.WebhookConfig{AllowNetworks: []string{"10.0.0.0/8", "nonsense"}},
-		Email:      alerting.EmailConfig{Host: "mail", Port: 0, Username: "u", From: "nobody", TLS: "ssl"},
-		SMS:        alerting.SMSConfig{AccountSID: "a/b", BaseURL: "http://example.com"},
-		TimeToLive: 1, DisableAfter: -1, Concurrency: 2, PerEndpoint: 3,
+		AllowNetworks: []string{"10.0.0.0/8", "nonsense"},
+		Email:         alerting.EmailConfig{Host: "mail", Port: 0, Username: "u", From: "nobody", TLS: "ssl"},
+		SMS:           alerting.SMSConfig{AccountSID: "a/b", BaseURL: "http://example.com"},
+		TimeToLive:    1, DisableAfter: -1, Concurrency: 2, PerEndpoint: 3, RetrySchedule: []barograph.Duration{1},
 	}
 	err := bad.Validate()
 	for _, field := range []string{
-		"webhook.allow_networks[1]", "email.port", "email.from", "email.tls", "email.password", "sms.account_sid", "sms.base_url",
-		"sms.auth_token", "sms.from", "time_to_live", "disable_after", "disable_exhausted", "per_endpoint",
+		"allow_networks[1]", "email.port", "email.from", "email.tls", "email.password", "sms.account_sid", "sms.base_url",
+		"sms.auth_token", "sms.from", "retry_schedule[0]", "time_to_live", "disable_after", "disable_exhausted", "per_endpoint",
 	} {
 		if err == nil || !strings.Contains(err.Error(), field+": ") {
 			t.Errorf("no problem with %s in: %v", field, err)
 		}
 	}
-	if _, err := alerting.NewNotifiers(bad, alerting.Reach{}); err == nil {
+	if _, err := alerting.NewNotifiers(bad, alerting.NotifierDeps{}); err == nil {
 		t.Error("notifiers of a bad configuration")
 	}
 	if _, err := alerting.NewDispatcher(bad, nil, nil, quietDeps()); err == nil {

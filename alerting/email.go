@@ -6,9 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	netmail "net/mail"
 	"net/textproto"
-	"strings"
 	"time"
 
 	"github.com/wneessen/go-mail"
@@ -23,30 +21,32 @@ const (
 	emailStepTimeout = 15 * time.Second // for one mail
 )
 
-// email sends events as mails, one to each recipient.
+// email sends notifications as mails, one to each recipient.
 type email struct {
 	cfg        EmailConfig
 	tls        *tls.Config
 	messages   *Messages
+	pictures   *pictures
 	recipients *recipients
 }
 
 var _ Notifier = (*email)(nil)
 
-func newEmail(cfg EmailConfig, messages *Messages, reach Reach) *email {
+func newEmail(cfg EmailConfig, messages *Messages, pictures *pictures, reach Reach) *email {
 	return &email{
-		cfg: cfg, messages: messages, recipients: newRecipients(),
+		cfg: cfg, messages: messages, pictures: pictures, recipients: newRecipients(),
 		tls: &tls.Config{ServerName: cfg.Host, RootCAs: reach.RootCAs, MinVersion: tls.VersionTLS12},
 	}
 }
 
-// Notify mails the event to the endpoint's addresses over one connection.
-func (m *email) Notify(ctx context.Context, e barograph.Event, ep barograph.Endpoint) Outcome {
+// Notify mails the notification to the endpoint's addresses over one connection.
+func (m *email) Notify(ctx context.Context, n Notification, ep barograph.Endpoint) Outcome {
 	if m.cfg.Host == "" {
 		return temporarily("e-mail is %w: set delivery.email.host", errNotConfigured)
 	}
-	text, err := m.messages.Render(e)
-	if err != nil {
+	l := letter{n: n, list: ep.ID, picture: m.pictures.of(ctx, n)}
+	var err error
+	if l.text, err = m.messages.render(n, l.picture); err != nil {
 		return permanently("%w", err)
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, emailTimeout, fmt.Errorf("the mail server took longer than %s", emailTimeout))
@@ -56,45 +56,13 @@ func (m *email) Notify(ctx context.Context, e barograph.Event, ep barograph.Endp
 		return mailOutcome(ctx, fmt.Errorf("connect to mail server %s: %w", m.cfg.Host, err))
 	}
 	defer s.close()
-	return m.recipients.sendAll(e, ep, func(to string) Outcome {
-		msg, err := m.compose(e, text, to)
+	return m.recipients.sendAll(n, ep, func(to string) Outcome {
+		msg, err := l.compose(m.cfg.From, to)
 		if err != nil {
 			return permanently("write mail to %s: %w", to, err)
 		}
 		return s.send(ctx, msg, to)
 	})
-}
-
-func (m *email) compose(e barograph.Event, text Message, to string) (*mail.Msg, error) {
-	msg := mail.NewMsg(mail.WithNoDefaultUserAgent())
-	if err := msg.From(m.cfg.From); err != nil {
-		return nil, fmt.Errorf("sender %q: %w", m.cfg.From, err)
-	}
-	if err := msg.To(to); err != nil {
-		return nil, err
-	}
-	msg.SetMessageIDWithValue(messageID(e.ID, m.cfg.From))
-	msg.SetDateWithValue(time.Now())
-	msg.SetUserAgent("Barograph")
-	// Answers by machines, as "out of office", are not wanted.
-	msg.SetGenHeader("Auto-Submitted", "auto-generated")
-	if e.Severity == barograph.SeverityCritical {
-		msg.SetImportance(mail.ImportanceHigh)
-	}
-	msg.Subject(text.Subject)
-	msg.SetBodyString(mail.TypeTextPlain, text.Text)
-	msg.AddAlternativeString(mail.TypeTextHTML, text.HTML)
-	return msg, nil
-}
-
-// messageID returns an identifier that is the same on every try, so that a
-// mail that was taken although we did not hear so shows up once.
-func messageID(id barograph.EventID, from string) string {
-	domain := "barograph.invalid"
-	if a, err := netmail.ParseAddress(from); err == nil {
-		domain = a.Address[strings.LastIndexByte(a.Address, '@')+1:]
-	}
-	return oneLine(string(id)) + "@" + domain
 }
 
 // mailSession is one connection to the mail server.

@@ -18,11 +18,18 @@ import (
 // whole.
 type Store interface {
 	RuleStore
+	HoldStore
+	HistoryStore
 	Subscriptions(ctx context.Context, page barograph.Page) ([]barograph.Subscription, error)
-	Hosts(ctx context.Context, page barograph.Page) ([]barograph.Host, error)
+	Record(ctx context.Context, c barograph.Change) error
+}
+
+// HistoryStore has the predictions and breaches.
+type HistoryStore interface {
+	Prediction(ctx context.Context, id barograph.PredictionID) (barograph.Prediction, error)
+	Breach(ctx context.Context, id barograph.BreachID) (barograph.Breach, error)
 	Predictions(ctx context.Context, f barograph.PredictionFilter, page barograph.Page) ([]barograph.Prediction, error)
 	Breaches(ctx context.Context, f barograph.PredictionFilter, page barograph.Page) ([]barograph.Breach, error)
-	Record(ctx context.Context, c barograph.Change) error
 }
 
 // RuleStore has the rules.
@@ -60,8 +67,12 @@ type Engine struct {
 
 	standings standings
 
-	hosts     hostWatch // this and the next belong to Run's goroutine
-	undecided bool      // the last decisions about standings failed
+	acknowledging sync.Mutex // one at a time
+
+	hosts     hostWatch // this and the next two belong to Run's goroutine
+	unread    error     // why rules and hosts could not be read the last time
+	undecided error     // why the last decisions about standings failed
+	pulse     *barograph.Pulse
 
 	samples *metrics.Counter
 }
@@ -76,6 +87,7 @@ func NewEngine(ctx context.Context, cfg Config, opts EngineOptions) (*Engine, er
 		cfg: cfg, opts: opts, seed: maphash.MakeSeed(), queue: newQueue(opts),
 		rules: map[barograph.RuleID]*barograph.Rule{}, byMetric: map[string]*watches{},
 		hosts:   hostWatch{silentAfter: cfg.HostSilentAfter.Std(), started: opts.Clock.Now()},
+		pulse:   barograph.NewPulse(recordEvery),
 		samples: opts.Metrics.NewCounter("barograph_samples_judged_total"),
 	}
 	fresh, err := e.takeOver(ctx)
@@ -127,7 +139,7 @@ func (e *Engine) Forecasted(_ context.Context, rule barograph.Rule, fs []barogra
 func (e *Engine) Run(ctx context.Context) error {
 	ticks, stop := e.opts.Clock.Ticker(e.cfg.Interval.Std())
 	defer stop()
-	retry := time.NewTicker(time.Second)
+	retry := time.NewTicker(recordEvery)
 	defer retry.Stop()
 	for {
 		select {
@@ -142,6 +154,7 @@ func (e *Engine) Run(ctx context.Context) error {
 		case <-ticks:
 			e.step(ctx)
 		}
+		e.beat()
 	}
 }
 
@@ -171,6 +184,7 @@ func (e *Engine) tick(now time.Time) {
 		w.tick(now, e.cfg.ForgetAfter.Std())
 	}
 	silences, events := e.hosts.tick()
+	e.queue.holds.replaceHosts(e.hosts.hosts)
 	for i := range events {
 		e.queue.push(barograph.Change{Silences: silences[i : i+1], Events: events[i : i+1]})
 	}

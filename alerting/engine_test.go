@@ -50,7 +50,7 @@ func TestBreachIsRecordedWithItsDeliveries(t *testing.T) {
 		t.Errorf("summary %q, want %q", e.Data.Summary, want)
 	}
 	for sub, want := range map[barograph.SubscriptionID]int{"sub_all": 2, "sub_other": 0} {
-		got, err := w.db.Deliveries(t.Context(), sub, barograph.Page{})
+		got, err := w.db.Deliveries(t.Context(), barograph.DeliveryFilter{SubscriptionID: sub}, barograph.Page{})
 		w.noError(err)
 		if len(got) != want {
 			t.Errorf("%d deliveries of %s, want %d", len(got), sub, want)

@@ -2,6 +2,7 @@ package alerting
 
 import (
 	"context"
+	"net/http"
 	"net/netip"
 	"time"
 )
@@ -9,10 +10,28 @@ import (
 // NewWebhookWithin returns a webhook notifier that reaches loopback and has
 // only the given fraction of the usual time.
 func NewWebhookWithin(fraction time.Duration) Notifier {
+	return newWebhook(DeliveryConfig{AllowHTTP: true}, clientWithin(fraction))
+}
+
+// NewShoutrrrWithin is the same for chat services.
+func NewShoutrrrWithin(fraction time.Duration) (Notifier, error) {
+	messages, err := NewMessages(MessageOptions{})
+	s := newShoutrrr(DeliveryConfig{AllowHTTP: true}, messages, clientWithin(fraction))
+	s.limit /= fraction
+	return s, err
+}
+
+func clientWithin(fraction time.Duration) *http.Client {
 	l := defaultLimits()
 	l = limits{l.dial / fraction, l.tls / fraction, l.header / fraction, l.total / fraction}
-	client := newGuardedClient([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Reach{}, l)
-	return newWebhook(WebhookConfig{AllowHTTP: true}, client)
+	return newGuardedClient([]netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}, Reach{}, l)
+}
+
+// NewShoutrrrVia returns a notifier for chat services whose requests go by the
+// transport, whatever their address.
+func NewShoutrrrVia(transport http.RoundTripper) (Notifier, error) {
+	messages, err := NewMessages(MessageOptions{})
+	return newShoutrrr(DeliveryConfig{AllowHTTP: true}, messages, &http.Client{Transport: transport}), err
 }
 
 // Step is what Run does at each tick of the clock.

@@ -24,13 +24,24 @@ const (
 // limits are how long each step of an exchange may take.
 type limits struct{ dial, tls, header, total time.Duration }
 
+// defaultLimits add up to less than 15 seconds, in which a worker is to be free.
 func defaultLimits() limits {
-	return limits{dial: 5 * time.Second, tls: 5 * time.Second, header: 10 * time.Second, total: 15 * time.Second}
+	return limits{dial: 5 * time.Second, tls: 5 * time.Second, header: 10 * time.Second, total: 14500 * time.Millisecond}
 }
 
 // ErrForbiddenAddress is the cause of a request that would have gone to an
 // address to which nothing is sent.
 var ErrForbiddenAddress = errors.New("forbidden address")
+
+// GuardedClient returns the one HTTP client of all channels, with the networks
+// that the configuration allows.
+func (c DeliveryConfig) GuardedClient(reach Reach) (*http.Client, error) {
+	allowed, err := parseNetworks(c.AllowNetworks)
+	if err != nil {
+		return nil, err
+	}
+	return NewGuardedClient(allowed, reach), nil
+}
 
 // NewGuardedClient returns an HTTP client for addresses that users give. It
 // connects to public addresses and the allowed networks only, and checks that
@@ -105,7 +116,7 @@ func (g guard) check(addr netip.Addr) error {
 }
 
 func forbid(addr netip.Addr, what string) error {
-	return fmt.Errorf("%w: %s is %s; an administrator can list its network under delivery.webhook.allow_networks",
+	return fmt.Errorf("%w: %s is %s; an administrator can list its network under delivery.allow_networks",
 		ErrForbiddenAddress, addr, what)
 }
 

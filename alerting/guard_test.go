@@ -39,6 +39,8 @@ func forbiddenHosts() []string {
 		// translated
 		"[64:ff9b::127.0.0.1]", "[64:ff9b::7f00:1]", "[64:ff9b:1::10.0.0.1]", "[2002:7f00:1::1]", "[2002:a00:1::]",
 		"[2001:0:7f00:1::1]", "192.88.99.1",
+		// digits, letters and points of other scripts
+		"１２７.０.０.１", "①②⑦.⓪.⓪.①", "127。0。0。1", "１６９．２５４．１６９．２５４", "ⓛⓞⓒⓐⓛⓗⓞⓢⓣ", "[::FFFF:127.0.0.1]", "[::ffff:127.0.0.1%25lo]",
 		// documentation, benchmarks, reserved, multicast, broadcast
 		"192.0.2.1", "198.51.100.1", "203.0.113.1", "198.18.0.1", "198.19.255.255", "240.0.0.1", "255.255.255.255",
 		"224.0.0.1", "239.255.255.250", "[ff02::1]", "[ff0e::1]", "[2001:db8::1]", "[3fff::1]", "[5f00::1]", "[100::1]", "[4000::1]",
@@ -53,7 +55,7 @@ func TestNothingIsSentToForbiddenAddresses(t *testing.T) {
 	var connections atomic.Int32
 	port := listenEverywhere(t, &connections)
 	cfg := alerting.DefaultDeliveryConfig()
-	cfg.Webhook.AllowHTTP = true
+	cfg.AllowHTTP = true
 	n := notifiers(t, cfg, alerting.Reach{Resolver: nameServer(t, hostileZone)})[barograph.EndpointWebhook]
 	hosts := forbiddenHosts()
 	if len(hosts) < 60 {
@@ -62,7 +64,7 @@ func TestNothingIsSentToForbiddenAddresses(t *testing.T) {
 	for _, host := range hosts {
 		for _, url := range []string{"http://" + host + ":" + port + "/", "http://" + host + "/"} {
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
-			o := n.Notify(ctx, opened("evt_1"), hook("ept_1", url))
+			o := n.Notify(ctx, alerting.NotificationOf(opened("evt_1")), hook("ept_1", url))
 			cancel()
 			if o.StatusCode != 0 || o.Verdict == alerting.VerdictDelivered {
 				t.Errorf("%s answered %d", url, o.StatusCode)
@@ -153,7 +155,7 @@ func TestRebindingNameIsJudgedOnEveryConnection(t *testing.T) {
 	_, port, _ := net.SplitHostPort(srv.Listener.Addr().String())
 	var moved atomic.Bool
 	cfg := alerting.DefaultDeliveryConfig()
-	cfg.Webhook = alerting.WebhookConfig{AllowHTTP: true, AllowNetworks: []string{"127.0.0.1"}}
+	cfg.AllowHTTP, cfg.AllowNetworks = true, []string{"127.0.0.1"}
 	n := notifiers(t, cfg, alerting.Reach{Resolver: nameServer(t, func(string) string {
 		if moved.Load() {
 			return "127.0.0.2"
@@ -161,11 +163,11 @@ func TestRebindingNameIsJudgedOnEveryConnection(t *testing.T) {
 		return "127.0.0.1"
 	})})[barograph.EndpointWebhook]
 	ep := hook("ept_1", "http://rebind.example.com:"+port)
-	if o := n.Notify(t.Context(), opened("evt_1"), ep); o.Err != nil || hits.Load() != 1 {
+	if o := n.Notify(t.Context(), alerting.NotificationOf(opened("evt_1")), ep); o.Err != nil || hits.Load() != 1 {
 		t.Fatalf("allowed address: %v, %d hits", o.Err, hits.Load())
 	}
 	moved.Store(true)
-	if o := n.Notify(t.Context(), opened("evt_2"), ep); !errors.Is(o.Err, alerting.ErrForbiddenAddress) || hits.Load() != 1 {
+	if o := n.Notify(t.Context(), alerting.NotificationOf(opened("evt_2")), ep); !errors.Is(o.Err, alerting.ErrForbiddenAddress) || hits.Load() != 1 {
 		t.Errorf("moved address: %v, %d hits", o.Err, hits.Load())
 	}
 }
@@ -174,14 +176,14 @@ func TestHTTPSWithOwnAuthority(t *testing.T) {
 	srv := httptest.NewTLSServer(handler(http.StatusOK, ""))
 	defer srv.Close()
 	cfg := loopback()
-	cfg.Webhook.AllowHTTP = false
+	cfg.AllowHTTP = false
 	trusting := x509.NewCertPool()
 	trusting.AddCert(srv.Certificate())
 	for _, tt := range []struct {
 		reach alerting.Reach
 		want  alerting.Verdict
 	}{{alerting.Reach{RootCAs: trusting}, alerting.VerdictDelivered}, {alerting.Reach{}, alerting.VerdictTemporary}} {
-		o := notifiers(t, cfg, tt.reach)[barograph.EndpointWebhook].Notify(t.Context(), opened("evt_1"), hook("ept_1", srv.URL))
+		o := notifiers(t, cfg, tt.reach)[barograph.EndpointWebhook].Notify(t.Context(), alerting.NotificationOf(opened("evt_1")), hook("ept_1", srv.URL))
 		if o.Verdict != tt.want {
 			t.Errorf("trusting %t: %v, %v", tt.reach.RootCAs != nil, o.Verdict, o.Err)
 		}

@@ -7,10 +7,13 @@ import (
 	"github.com/barograph/barograph"
 )
 
-// health returns how an endpoint fares after a try with the outcome o, which
-// left the delivery as d is now. test says that the try was somebody's test:
-// its success enables a disabled endpoint.
-func (p retryPolicy) health(h barograph.EndpointHealth, d barograph.Delivery, o Outcome, now time.Time, test bool) barograph.EndpointHealth {
+// health returns how an endpoint fares after a try with the outcome o. gaveUp
+// says that nothing of what was tried will be tried again; test, that it was
+// somebody's test, whose success enables a disabled endpoint.
+//
+// It counts messages: one that carries many events counts as one try, and when
+// it is given up, as one.
+func (p retryPolicy) health(h barograph.EndpointHealth, gaveUp bool, o Outcome, now time.Time, test bool) barograph.EndpointHealth {
 	if o.Verdict == VerdictDelivered {
 		return healthy(h, now, test)
 	}
@@ -18,7 +21,6 @@ func (p retryPolicy) health(h barograph.EndpointHealth, d barograph.Delivery, o 
 	if h.FailingSince.IsZero() {
 		h.FailingSince = now
 	}
-	gaveUp := d.State != barograph.DeliveryPending
 	if gaveUp {
 		h.Exhausted++
 	}
@@ -27,7 +29,7 @@ func (p retryPolicy) health(h barograph.EndpointHealth, d barograph.Delivery, o 
 	case o.Verdict == VerdictGone:
 		return disabled(h, now, "the receiver answered 410 Gone")
 	case gaveUp && h.Exhausted >= p.disableExhausted && failing >= p.disableAfter:
-		return disabled(h, now, fmt.Sprintf("nothing got through for %s: %d deliveries were given up, the last because: %s",
+		return disabled(h, now, fmt.Sprintf("nothing got through for %s: %d messages were given up, the last because: %s",
 			barograph.Duration(failing.Truncate(time.Hour)), h.Exhausted, errorText(o.Err)))
 	}
 	return h
@@ -55,9 +57,8 @@ func errorText(err error) string {
 
 // healthEvent returns the event of an endpoint that got disabled or enabled,
 // false if neither happened.
-func healthEvent(due barograph.DueDelivery, after barograph.EndpointHealth, now time.Time) (barograph.Event, bool) {
-	before, ep := due.Endpoint.Health, due.Endpoint
-	if before.Disabled == after.Disabled {
+func healthEvent(sub barograph.SubscriptionID, ep barograph.Endpoint, after barograph.EndpointHealth, now time.Time) (barograph.Event, bool) {
+	if ep.Health.Disabled == after.Disabled {
 		return barograph.Event{}, false
 	}
 	e := barograph.Event{
@@ -65,7 +66,7 @@ func healthEvent(due barograph.DueDelivery, after barograph.EndpointHealth, now 
 		Type: barograph.EventEndpointEnabled, Severity: barograph.SeverityInfo,
 		Labels: barograph.NewLabels(map[string]string{"endpoint": string(ep.ID), "endpoint_kind": string(ep.Kind)}),
 		Data: barograph.EventData{Endpoint: &barograph.EndpointRef{
-			ID: ep.ID, SubscriptionID: due.Delivery.SubscriptionID, Kind: ep.Kind, Reason: after.DisabledReason,
+			ID: ep.ID, SubscriptionID: sub, Kind: ep.Kind, Reason: after.DisabledReason,
 		}},
 	}
 	if after.Disabled {
@@ -89,7 +90,7 @@ func healthDeliveries(subs []barograph.Subscription, e barograph.Event, now time
 		}
 		for _, ep := range sub.Endpoints {
 			if ep.ID != about.ID && !ep.Health.Disabled && sub.Enabled {
-				out = append(out, newDelivery(sub.ID, ep.ID, e, now))
+				out = append(out, newDelivery(sub, ep, e, now))
 			}
 		}
 	}

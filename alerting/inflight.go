@@ -2,14 +2,15 @@ package alerting
 
 import "github.com/barograph/barograph"
 
-// inFlight knows which deliveries are being tried and decides which may join
-// them. Only the dispatcher's own goroutine uses it.
+// inFlight knows what is being tried and decides which deliveries may join. Only
+// the dispatcher's own goroutine uses it.
 type inFlight struct {
 	most, perEndpoint int
+	tries             int
+	ailing            int // of them, those to endpoints that failed last time
 	deliveries        map[barograph.DeliveryID]struct{}
-	topics            map[endpointTopic]struct{}
+	topics            map[endpointTopic]int
 	endpoints         map[barograph.EndpointID]*endpointFlight
-	ailing            int // tries to endpoints that failed last time
 }
 
 // endpointFlight is an endpoint with tries in flight.
@@ -23,64 +24,128 @@ type endpointTopic struct {
 	topic    string
 }
 
+// admission is whether a delivery may be tried now.
+type admission uint8
+
+const (
+	admitted admission = iota
+	mustWait           // for what is in flight to the same endpoint or about the same thing
+	noRoom             // too many tries in flight
+)
+
 func newInFlight(most, perEndpoint int) *inFlight {
 	return &inFlight{
 		most: most, perEndpoint: perEndpoint,
 		deliveries: map[barograph.DeliveryID]struct{}{},
-		topics:     map[endpointTopic]struct{}{},
+		topics:     map[endpointTopic]int{},
 		endpoints:  map[barograph.EndpointID]*endpointFlight{},
 	}
 }
 
-func (f *inFlight) full() bool { return len(f.deliveries) >= f.most }
+func (f *inFlight) full() bool { return f.tries >= f.most }
 
-// add admits the delivery if it may be tried now: it is not in flight already,
+// admit says whether the delivery may be tried now: it is not in flight already,
 // nor is an earlier event of its topic, and there is room. An endpoint that
 // failed last time gets one try at a time, and all of those together at most
 // half of the room, so that however many are dead, the others are served.
-func (f *inFlight) add(due barograph.DueDelivery) (admitted bool) {
+func (f *inFlight) admit(due barograph.DueDelivery) admission {
 	d := due.Delivery
-	if _, already := f.deliveries[d.ID]; already || f.full() {
-		return false
+	if _, already := f.deliveries[d.ID]; already {
+		return mustWait
 	}
-	topic := endpointTopic{d.EndpointID, d.Topic}
-	if _, busy := f.topics[topic]; busy && d.Topic != "" {
-		return false
+	if d.Topic != "" && f.topics[endpointTopic{d.EndpointID, d.Topic}] > 0 {
+		return mustWait
 	}
-	ep := f.endpoints[d.EndpointID]
-	if ep == nil {
-		ep = &endpointFlight{}
+	var now endpointFlight
+	if ep := f.endpoints[d.EndpointID]; ep != nil {
+		now = *ep
 	}
 	ailing := due.Endpoint.Health.Failures > 0
 	switch {
-	case ep.tries >= f.perEndpoint, ailing && ep.tries > 0, ailing && f.ailing >= max(f.most/2, 1):
-		return false
+	case now.tries >= f.perEndpoint, ailing && now.tries > 0, ailing && f.ailing >= max(f.most/2, 1):
+		return mustWait
+	case f.full():
+		return noRoom
 	}
+	return admitted
+}
+
+// add takes a parcel in, whose deliveries are tried together.
+func (f *inFlight) add(p parcel) {
+	first := p[0]
+	ep := f.endpoints[first.Delivery.EndpointID]
+	if ep == nil {
+		ep = &endpointFlight{}
+		f.endpoints[first.Delivery.EndpointID] = ep
+	}
+	f.tries++
 	ep.tries++
-	if ailing {
+	if first.Endpoint.Health.Failures > 0 {
 		ep.ailing++
 		f.ailing++
 	}
-	f.endpoints[d.EndpointID] = ep
-	f.deliveries[d.ID] = struct{}{}
-	f.topics[topic] = struct{}{}
-	return true
+	for _, m := range p {
+		f.deliveries[m.Delivery.ID] = struct{}{}
+		f.topics[endpointTopic{m.Delivery.EndpointID, m.Delivery.Topic}]++
+	}
 }
 
-// remove takes the delivery out after its try.
-func (f *inFlight) remove(d barograph.Delivery) {
-	delete(f.deliveries, d.ID)
-	delete(f.topics, endpointTopic{d.EndpointID, d.Topic})
-	ep := f.endpoints[d.EndpointID]
-	if ep == nil {
-		return
+// remove takes the parcel out after its try.
+func (f *inFlight) remove(p parcel) {
+	first := p[0].Delivery
+	f.tries--
+	for _, m := range p {
+		topic := endpointTopic{m.Delivery.EndpointID, m.Delivery.Topic}
+		delete(f.deliveries, m.Delivery.ID)
+		if f.topics[topic]--; f.topics[topic] == 0 {
+			delete(f.topics, topic)
+		}
 	}
+	ep := f.endpoints[first.EndpointID]
 	ep.tries--
 	if ep.ailing > 0 {
 		ep.ailing--
 		f.ailing--
 	}
 	if ep.tries == 0 {
-		delete(f.endpoints, d.EndpointID)
+		delete(f.endpoints, first.EndpointID)
 	}
+}
+
+// choice is what a round begins with.
+type choice struct {
+	parcels []parcel             // the first delivery of each message
+	starved barograph.DeliveryID // the first that there is no room for
+	more    bool                 // others of the same messages hid what else is due
+}
+
+// choose takes in those of the due deliveries whose tries may begin. Of those
+// that may go out in one message one is chosen: a claim takes the others along.
+func (f *inFlight) choose(due []barograph.DueDelivery) (c choice) {
+	type message struct {
+		endpoint  barograph.EndpointID
+		group, id string
+	}
+	seen := map[message]bool{}
+	for _, one := range due {
+		d := one.Delivery
+		m := message{d.EndpointID, d.Group, d.MessageID}
+		if d.Group != "" && seen[m] {
+			c.more = true
+			continue
+		}
+		switch f.admit(one) {
+		case admitted:
+			p := parcel{one}
+			f.add(p)
+			c.parcels = append(c.parcels, p)
+			seen[m] = true
+		case noRoom:
+			if c.starved == "" {
+				c.starved = d.ID
+			}
+		case mustWait:
+		}
+	}
+	return c
 }

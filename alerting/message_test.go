@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -49,7 +50,17 @@ func story() map[string]barograph.Event {
 		e.Data.Rule = nil
 		p.State, p.ClosedAt, p.CloseReason = barograph.PredictionWithdrawn, e.Time, "no samples for 24 h"
 	})
+	turn("prediction.acknowledged", barograph.EventPredictionAcked, 2*time.Hour, func(e *barograph.Event, _ *barograph.Prediction) {
+		e.Data.Acknowledged = &barograph.Acknowledgement{At: e.Time, By: "alice", Comment: "old logs are being deleted"}
+	})
 	out["breach.started"], out["breach.ended"] = breach(true), breach(false)
+	acked := breach(true)
+	acked.Type, acked.Time = barograph.EventBreachAcked, noon().Add(20*time.Minute)
+	acked.Data.Acknowledged = &barograph.Acknowledgement{At: acked.Time, By: "alice", Comment: "old logs are being deleted"}
+	out["breach.acknowledged"] = acked
+	reminder := breach(true)
+	reminder.Data.Reminder = 2
+	out["reminder"] = reminder
 	host := opened("evt_5")
 	host.Subject, host.Severity = "db1", barograph.SeverityCritical
 	host.Data = barograph.EventData{Host: &barograph.HostRef{ID: "hst_1", Name: "db1", LastSeen: noon().Add(-5 * time.Minute)}}
@@ -70,7 +81,7 @@ func story() map[string]barograph.Event {
 	tellOfRules(out)
 	dog := barograph.Event{ID: "evt_7", Type: barograph.EventWatchdog, Time: noon(), Severity: barograph.SeverityInfo}
 	out["watchdog"] = dog
-	dog.Data.Test, dog.Data.Summary = true, "Somebody tries this endpoint"
+	dog.Data.Test, dog.Data.Summary = true, "This is a test: nothing happened"
 	out["test"] = dog
 	out["bare"] = barograph.Event{ID: "evt_8", Type: barograph.EventPredictionOpened, Time: noon(), Subject: "up"}
 	return out
@@ -114,26 +125,45 @@ func breach(starts bool) barograph.Event {
 	return e
 }
 
-func TestMessages(t *testing.T) {
-	m, err := alerting.NewMessages()
+// tomorrow is when the messages of the tests are written.
+type tomorrow struct{ barograph.WallClock }
+
+func (tomorrow) Now() time.Time { return noon().Add(8 * time.Hour) }
+
+func messages(t *testing.T, dir string) *alerting.Messages {
+	t.Helper()
+	m, err := alerting.NewMessages(alerting.MessageOptions{Templates: dir, Clock: tomorrow{}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	events := story()
+	return m
+}
+
+func TestMessages(t *testing.T) {
+	m := messages(t, "")
+	all := storm()
+	for name, e := range story() {
+		all[name] = alerting.NotificationOf(e)
+	}
 	for _, kind := range barograph.EventTypes() {
-		if _, ok := events[string(kind)]; !ok {
+		if _, ok := all[string(kind)]; !ok {
 			t.Errorf("no message of type %s is tested", kind)
 		}
 	}
-	for name, e := range events {
+	for name, n := range all {
 		t.Run(name, func(t *testing.T) {
-			msg, err := m.Render(e)
+			msg, err := m.Render(n)
 			if err != nil {
 				t.Fatal(err)
 			}
 			golden(t, filepath.Join("testdata", "messages", name+".txt"),
-				"Subject: "+msg.Subject+"\nSMS: "+msg.Short+"\n\n"+msg.Text)
+				"Subject: "+msg.Subject+"\nSMS: "+msg.Short+"\n\n"+msg.Text+"\n== chat\n"+msg.Chat)
 			golden(t, filepath.Join("testdata", "messages", name+".html"), msg.HTML)
+			for line := range strings.Lines(msg.Text) {
+				if n := utf8.RuneCountInString(strings.TrimRight(line, "\n")); n > 78 {
+					t.Errorf("a line of %d columns: %s", n, line)
+				}
+			}
 		})
 	}
 }
@@ -158,10 +188,7 @@ func golden(t *testing.T, path, got string) {
 }
 
 func TestMessagesWithstandHostileText(t *testing.T) {
-	m, err := alerting.NewMessages()
-	if err != nil {
-		t.Fatal(err)
-	}
+	m := messages(t, "")
 	for _, evil := range []string{
 		"x\r\nBcc: victim@example.com", "x\nSubject: other", "<script>alert(1)</script>", "{{.Event}}", "x\x00\x1b[31m", "x\u2028y\u0085z",
 		strings.Repeat("x", 5000), "\xff\xfe",
@@ -174,7 +201,7 @@ func TestMessagesWithstandHostileText(t *testing.T) {
 		p.RuleName, p.Latest.Reason, p.CloseReason = evil, evil, evil
 		p.Series.Labels = barograph.NewLabels(map[string]string{"host": evil, "mount": evil})
 		e.Data.Prediction = &p
-		msg, err := m.Render(e)
+		msg, err := m.Render(alerting.NotificationOf(e))
 		if err != nil {
 			t.Fatal(err)
 		}

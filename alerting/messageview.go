@@ -5,113 +5,132 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/barograph/barograph"
 )
 
-// view is an event as the templates see it: everything is text already, and
-// one line each.
-type view struct {
-	Event    barograph.Event
-	Type     barograph.EventType
-	Template string // the event's type, "other" if the event lacks the part its type calls for
-	Tag      string // the severity, or test
-	Color    string // of the severity
-	Headline string // what happened, in one line
+// The tags of what calls for no hurry; any other is a severity.
+const (
+	tagAcknowledged = "acknowledged"
+	tagResolved     = "resolved"
+	tagTest         = "test"
+)
 
-	What, Where                           string // disk_used_ratio, db1 (mount=/)
-	Value                                 string // the last known, with its unit
-	Limit                                 string // > 90 %
-	Lead, Range, Early, Before            string // 31 h; Thu 14:00 – Fri 09:00 UTC; its begin; what was announced first
-	Sure                                  string // 82 %
-	Ahead                                 string // how long before it came it was predicted
-	Since, Lasted, LastSeen, Reason, Rule string
-	Turned                                bool
-
-	Advice       string // from the templates
-	Annotated    string // the annotation "summary"
-	Facts, Notes []fact
-	At           string
-}
-
-// fact is one line of a message.
-type fact struct{ Name, Value string }
-
-// Link reports whether the value is a web address.
-func (f fact) Link() bool {
-	return strings.HasPrefix(f.Value, "https://") || strings.HasPrefix(f.Value, "http://")
-}
-
-func newView(e barograph.Event) view {
-	v := view{Event: e, Type: e.Type, Template: "other", Headline: strings.TrimRight(oneLine(e.Data.Summary), ".")}
-	if v.Headline == "" {
-		v.Headline = summarize(e)
+// newMessageEvent says of an event all that there is to say by now.
+func newMessageEvent(e barograph.Event, now time.Time) MessageEvent {
+	v := MessageEvent{
+		Event: e, Type: string(e.Type), Severity: string(e.Severity), Test: e.Data.Test, Reminder: e.Data.Reminder,
+		At: stampInFull(e.Time), What: oneLine(e.Labels.Get("metric")),
 	}
-	v.setTag()
-	v.At = e.Time.UTC().Format("Mon 2 Jan 2006 15:04:05") + " UTC"
+	v.Tag, v.Color = tagOf(e)
 	v.setLimit()
 	if e.Data.Value != nil {
-		v.Value = reading(v.What, *e.Data.Value)
+		v.Value = barograph.Reading(v.What, *e.Data.Value)
 	}
-	switch group, _, _ := strings.Cut(string(e.Type), "."); {
+	switch group := kindGroup(e); {
 	case group == "prediction" && e.Data.Prediction != nil:
 		v.setPrediction(*e.Data.Prediction)
 	case group == "breach" && e.Data.Breach != nil:
-		v.setBreach(*e.Data.Breach)
+		v.setBreach(*e.Data.Breach, now)
 	case group == "host" && e.Data.Host != nil:
 		v.setHost(*e.Data.Host)
 	case group == "endpoint" && e.Data.Endpoint != nil:
 		v.setEndpoint(*e.Data.Endpoint)
 	case group == "rule" && e.Data.Rule != nil:
 		v.setRule(*e.Data.Rule)
-	case e.Type == barograph.EventWatchdog && !e.Data.Test:
-		v.Template = string(e.Type)
 	}
-	v.setFacts()
+	if ack := e.Data.Acknowledged; ack != nil {
+		v.By, v.Comment = oneLine(ack.By), oneLine(ack.Comment)
+	}
+	v.setNews(now)
 	v.setNotes()
+	v.setFacts()
+	v.Advice = advice(v)
 	return v
 }
 
-func (v *view) setTag() {
-	v.Tag, v.Color = "info", "#3b82c4"
-	switch v.Event.Severity {
+// tagOf says how much the event matters by now, and in which color.
+func tagOf(e barograph.Event) (tag, color string) {
+	switch {
+	case e.Data.Test:
+		return tagTest, "#0969da"
+	case e.Type == barograph.EventPredictionAcked || e.Type == barograph.EventBreachAcked:
+		return tagAcknowledged, "#0969da"
+	case resolves(e):
+		return tagResolved, "#1a7f37"
+	}
+	switch e.Severity {
 	case barograph.SeverityWarning:
-		v.Tag, v.Color = "warning", "#d29922"
+		return "warning", "#9a6700"
 	case barograph.SeverityCritical:
-		v.Tag, v.Color = "critical", "#cf222e"
+		return "critical", "#cf222e"
 	case barograph.SeverityInfo:
 	}
-	if v.Event.Data.Test {
-		v.Tag = "test"
+	return "info", "#0969da"
+}
+
+// resolves reports whether the event says that there is nothing left to fear: a
+// confirmed prediction came true, and what was withdrawn may be as bad as ever.
+func resolves(e barograph.Event) bool {
+	switch e.Type { //nolint:exhaustive // all others tell of trouble, or of none
+	case barograph.EventPredictionConfirmed, barograph.EventPredictionWithdrawn:
+		return false
+	case barograph.EventBreachEnded:
+		return e.Data.Breach == nil || e.Data.Breach.EndReason == ""
+	}
+	return e.Type.Ends()
+}
+
+// setNews says what happened: in the words that were recorded with the event,
+// or, where these were not about now, in new ones.
+func (v *MessageEvent) setNews(now time.Time) {
+	v.News = oneLine(news(v.Event, now))
+	switch subject := v.subject(); {
+	case v.Reminder > 0 && subject != "":
+		v.Headline = fmt.Sprintf("Reminder %d: %s: %s", v.Reminder, subject, v.News)
+	case v.Event.Data.Summary != "":
+		v.Headline = strings.TrimRight(oneLine(v.Event.Data.Summary), ".")
+	default:
+		v.Headline = summarize(v.Event)
+	}
+	if v.News == "" {
+		v.News = v.Headline
 	}
 }
 
-// setSeries names what the event is about.
-func (v *view) setSeries(s barograph.Series, rule string) {
-	v.Template = string(v.Type)
-	v.What, v.Where, v.Rule = s.Metric, oneLine(where(s)), oneLine(rule)
+// subject names the rule and the place of what is about a series.
+func (v *MessageEvent) subject() string {
+	if v.Rule == "" || v.Where == "" {
+		return v.Where
+	}
+	return v.Rule + " on " + v.Where
+}
+
+func (v *MessageEvent) setSeries(s barograph.Series, rule string) {
+	v.What, v.Where, v.Rule = oneLine(s.Metric), oneLine(where(s)), oneLine(rule)
 	v.setLimit()
 	if v.Event.Data.Value != nil {
-		v.Value = reading(s.Metric, *v.Event.Data.Value)
+		v.Value = barograph.Reading(s.Metric, *v.Event.Data.Value)
 	}
 }
 
-func (v *view) setLimit() {
+func (v *MessageEvent) setLimit() {
 	if rule := v.Event.Data.Rule; rule != nil {
-		v.Limit = string(rule.Operator) + " " + reading(v.What, rule.Limit)
+		v.Limit = oneLine(string(rule.Operator) + " " + barograph.Reading(v.What, rule.Limit))
 	}
 }
 
-func (v *view) setPrediction(p barograph.Prediction) {
+func (v *MessageEvent) setPrediction(p barograph.Prediction) {
 	v.setSeries(p.Series, p.RuleName)
-	said := p.Latest
+	said, at := p.Latest, v.Event.Time
 	if v.Value == "" {
-		v.Value = reading(v.What, said.Value)
+		v.Value = barograph.Reading(v.What, said.Value)
 	}
-	v.Lead = barograph.Words(max(said.ETA.Median.Sub(v.Event.Time), 0))
-	v.Range, v.Early = etaRange(said.ETA, v.Event.Time), stamp(said.ETA.Early, v.Event.Time)+" UTC"
-	v.Before = etaRange(p.First.ETA, v.Event.Time)
-	v.Sure = percent(said.Probability)
+	v.Range, v.Before, v.Sure = etaRange(said.ETA, at), etaRange(p.First.ETA, at), percent(said.Probability)
+	if v.Range != "" {
+		v.Lead, v.Early = barograph.Words(max(said.ETA.Median.Sub(at), 0)), stampUTC(said.ETA.Early, at)
+	}
 	v.Turned = p.Turned
 	v.Reason = oneLine(p.CloseReason)
 	if v.Reason == "" {
@@ -122,109 +141,116 @@ func (v *view) setPrediction(p barograph.Prediction) {
 	}
 }
 
-func (v *view) setBreach(b barograph.Breach) {
+func (v *MessageEvent) setBreach(b barograph.Breach, now time.Time) {
 	v.setSeries(b.Series, b.RuleName)
 	if v.Value == "" {
-		v.Value = reading(v.What, b.Value)
+		v.Value = barograph.Reading(v.What, b.Value)
 	}
-	v.Since = stamp(b.StartedAt, v.Event.Time) + " UTC"
+	v.Since = stampUTC(b.StartedAt, v.Event.Time)
 	v.Reason = oneLine(b.EndReason)
 	if b.Lead > 0 {
 		v.Ahead = barograph.Words(b.Lead.Std())
+	}
+	if v.Reminder > 0 {
+		v.Since, v.For = stampUTC(b.StartedAt, now), barograph.Words(max(now.Sub(b.StartedAt), 0))
 	}
 	if !b.EndedAt.IsZero() {
 		v.Lasted = barograph.Words(lasted(b))
 	}
 }
 
-func (v *view) setHost(h barograph.HostRef) {
-	v.Template, v.Where = string(v.Type), oneLine(h.Name)
+func (v *MessageEvent) setHost(h barograph.HostRef) {
+	v.Where = oneLine(h.Name)
 	if !h.LastSeen.IsZero() {
-		v.LastSeen = stamp(h.LastSeen, v.Event.Time) + " UTC"
+		v.LastSeen = stampUTC(h.LastSeen, v.Event.Time)
 	}
 }
 
-func (v *view) setEndpoint(ep barograph.EndpointRef) {
-	v.Template, v.Reason = string(v.Type), oneLine(ep.Reason)
-	v.Where = fmt.Sprintf("the %s endpoint %s of subscription %s", ep.Kind, ep.ID, ep.SubscriptionID)
+func (v *MessageEvent) setEndpoint(ep barograph.EndpointRef) {
+	v.Where, v.Reason = oneLine(endpointName(ep)), oneLine(ep.Reason)
 }
 
-func (v *view) setRule(r barograph.RuleRef) {
-	v.Template, v.Rule = string(v.Type), oneLine(r.Name)
-	v.What = v.Event.Labels.Get("metric")
-	v.setLimit()
-	if d := v.Event.Data.Demotion; d != nil && v.Type == barograph.EventRuleDemoted {
-		v.Reason = oneLine(d.Reason)
+func (v *MessageEvent) setRule(r barograph.RuleRef) {
+	v.Rule = oneLine(r.Name)
+	d := v.Event.Data
+	if d.Demotion != nil && v.Event.Type == barograph.EventRuleDemoted {
+		v.Reason = oneLine(d.Demotion.Reason)
 	}
-}
-
-// expected lists what a digest foretells, one prediction a line.
-func (v *view) expected() (lines []fact) {
-	d := v.Event.Data.Digest
-	if d == nil {
-		return nil
+	if d.Digest == nil {
+		return
 	}
-	for _, p := range d.Predictions {
+	for _, p := range d.Digest.Predictions {
 		said := p.Latest
-		lines = append(lines, fact{oneLine(where(p.Series)), fmt.Sprintf("%s, %s sure, %s then",
-			etaRange(said.ETA, v.Event.Time), percent(said.Probability), reading(p.Series.Metric, said.Value))})
+		v.Expected = append(v.Expected, MessageFact{oneLine(where(p.Series)), oneLine(fmt.Sprintf("%s, %s sure, %s then",
+			etaRange(said.ETA, v.Event.Time), percent(said.Probability), barograph.Reading(p.Series.Metric, said.Value)))})
 	}
-	if more := d.Open - len(d.Predictions); more > 0 {
-		lines = append(lines, fact{"later", fmt.Sprintf("%d more", more)})
+	if more := d.Digest.Open - len(d.Digest.Predictions); more > 0 {
+		v.Expected = append(v.Expected, MessageFact{"later", fmt.Sprintf("%d more", more)})
 	}
-	return lines
 }
 
 // setFacts lists what there is to know, the most important first.
-func (v *view) setFacts() {
+func (v *MessageEvent) setFacts() {
 	add := func(name, value string) {
 		if value != "" {
-			v.Facts = append(v.Facts, fact{name, value})
+			v.Facts = append(v.Facts, MessageFact{name, value})
 		}
 	}
 	add("Where", v.Where)
 	add("What", v.What)
-	add("Now", v.Value)
+	if v.Reminder > 0 {
+		add("At first", v.Value)
+	} else {
+		add("Now", v.Value)
+	}
 	add("Limit", v.Limit)
-	switch v.Type {
+	v.addWhen(add)
+	if v.Ahead != "" {
+		add("Predicted", v.Ahead+" ahead")
+	}
+	add("Why", v.Reason)
+	add("Taken by", v.By)
+	add("Comment", v.Comment)
+	add("Rule", v.Rule)
+	if !v.Test {
+		add("Severity", v.Severity)
+	}
+}
+
+// addWhen adds the facts about time.
+func (v *MessageEvent) addWhen(add func(name, value string)) {
+	switch v.Event.Type {
 	case barograph.EventPredictionOpened, barograph.EventPredictionUpdated:
 		if v.Range != "" {
 			add("When", "in "+v.Lead+" ("+v.Range+")")
 		}
 		add("How sure", v.Sure)
-	case barograph.EventPredictionConfirmed, barograph.EventPredictionAverted,
-		barograph.EventPredictionExpired, barograph.EventPredictionWithdrawn:
+	case barograph.EventPredictionConfirmed, barograph.EventPredictionAverted, barograph.EventPredictionExpired,
+		barograph.EventPredictionWithdrawn, barograph.EventPredictionAcked:
 		add("Announced", v.Range)
 		add("How sure", v.Sure)
-	case barograph.EventBreachStarted, barograph.EventBreachEnded:
+	case barograph.EventBreachStarted, barograph.EventBreachEnded, barograph.EventBreachAcked:
 		add("Since", v.Since)
+		add("For", v.For)
 		add("Lasted", v.Lasted)
 		if v.Since != "" && v.Ahead == "" {
 			add("Predicted", "no")
 		}
 	case barograph.EventHostSilent, barograph.EventHostReturned:
 		add("Last seen", v.LastSeen)
-	case barograph.EventRuleDemoted, barograph.EventRuleRestored, barograph.EventRuleDigest:
-		v.Facts = append(v.Facts, v.expected()...)
-	case barograph.EventEndpointDisabled, barograph.EventEndpointEnabled, barograph.EventWatchdog:
+	case barograph.EventRuleDemoted, barograph.EventRuleRestored, barograph.EventRuleDigest,
+		barograph.EventEndpointDisabled, barograph.EventEndpointEnabled, barograph.EventWatchdog:
 	}
-	if v.Ahead != "" {
-		add("Predicted", v.Ahead+" ahead")
-	}
-	add("Why", v.Reason)
-	add("Rule", v.Rule)
-	add("Severity", string(v.Event.Severity))
 }
 
-// setNotes takes the rule's annotations: "summary" comes first in the text, the
-// others follow the facts.
-func (v *view) setNotes() {
+// setNotes takes the rule's annotations.
+func (v *MessageEvent) setNotes() {
 	notes := v.Event.Data.Annotations
 	for _, name := range slices.Sorted(maps.Keys(notes)) {
 		if text := oneLine(notes[name]); name == "summary" {
-			v.Annotated = text
+			v.Summary = text
 		} else if text != "" {
-			v.Notes = append(v.Notes, fact{name, text})
+			v.Notes = append(v.Notes, MessageFact{oneLine(name), text})
 		}
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"crypto/x509"
 	"errors"
 	"fmt"
+	"log/slog"
 	"net"
 	"strings"
 	"time"
@@ -13,13 +14,29 @@ import (
 	"github.com/barograph/barograph"
 )
 
-// Notifier sends events by one kind of channel.
+// Notifier sends notifications by one kind of channel.
 type Notifier interface {
-	// Notify tries once to send the event to the endpoint. It returns within a
-	// bounded time of its own, and soon after ctx ends. It may be called from
-	// many goroutines at once.
-	Notify(ctx context.Context, e barograph.Event, ep barograph.Endpoint) Outcome
+	// Notify tries once to send the notification to the endpoint. It returns
+	// within a bounded time of its own, and soon after ctx ends. It may be called
+	// from many goroutines at once.
+	Notify(ctx context.Context, n Notification, ep barograph.Endpoint) Outcome
 }
+
+// Notification is what one message carries: an event, or, to an endpoint that
+// takes groups, several.
+type Notification struct {
+	ID     string            // the same on every try
+	Events []barograph.Event // at least one, oldest first
+	Group  string            // what Storm.Group made of them; "": it goes alone
+}
+
+// NotificationOf returns the notification of a single event.
+func NotificationOf(e barograph.Event) Notification {
+	return Notification{ID: string(e.ID), Events: []barograph.Event{e}}
+}
+
+// Latest returns the newest of the events.
+func (n Notification) Latest() barograph.Event { return n.Events[len(n.Events)-1] }
 
 // Verdict says what is to be done after a try.
 type Verdict uint8
@@ -56,6 +73,7 @@ type Outcome struct {
 	StatusCode int           // of HTTP or SMTP; 0: no answer
 	Response   string        // the first 1 KiB of the answer
 	RetryAfter time.Duration // when the receiver asks to be tried again; 0: it did not say
+	Texts      int           // text messages that were sent, which a budget may count
 	Err        error         // nil if delivered to all recipients
 }
 
@@ -69,25 +87,38 @@ type Reach struct {
 	RootCAs  *x509.CertPool // whom to trust; nil: whom the system trusts
 }
 
+// NotifierDeps are what notifiers stand on. All may be left out.
+type NotifierDeps struct {
+	Reach  Reach
+	Curves Curves          // for pictures in mails; nil: mails have none
+	Clock  barograph.Clock // by which a reminder says for how long; nil: the wall clock
+	Log    *slog.Logger    // is told of message templates that fail; nil: nobody is
+}
+
 // NewNotifiers returns the notifiers of all kinds. A channel that is not
 // configured has one too: its tries fail and say which setting is missing.
-func NewNotifiers(cfg DeliveryConfig, reach Reach) (map[barograph.EndpointKind]Notifier, error) {
+func NewNotifiers(cfg DeliveryConfig, deps NotifierDeps) (map[barograph.EndpointKind]Notifier, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	allowed, err := parseNetworks(cfg.Webhook.AllowNetworks)
+	client, err := cfg.GuardedClient(deps.Reach)
 	if err != nil {
 		return nil, err
 	}
-	messages, err := NewMessages()
+	messages, err := NewMessages(MessageOptions{Templates: cfg.Templates, Clock: deps.Clock, Log: deps.Log})
 	if err != nil {
 		return nil, err
 	}
-	client := NewGuardedClient(allowed, reach)
+	texts, err := newSMS(cfg, messages, client)
+	if err != nil {
+		return nil, err
+	}
 	return map[barograph.EndpointKind]Notifier{
-		barograph.EndpointWebhook: newWebhook(cfg.Webhook, client),
-		barograph.EndpointEmail:   newEmail(cfg.Email, messages, reach),
-		barograph.EndpointSMS:     newSMS(cfg.SMS, messages, client),
+		barograph.EndpointWebhook:      newWebhook(cfg, client),
+		barograph.EndpointAlertmanager: newAlertmanager(cfg, client),
+		barograph.EndpointEmail:        newEmail(cfg.Email, messages, newPictures(deps.Curves, deps.Log), deps.Reach),
+		barograph.EndpointSMS:          texts,
+		barograph.EndpointShoutrrr:     newShoutrrr(cfg, messages, client),
 	}, nil
 }
 

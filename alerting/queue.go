@@ -24,11 +24,14 @@ type queue struct {
 	givenUp  *metrics.Counter
 	wake     chan struct{}
 
+	holds        *holds
+	acknowledged *acknowledged
+
 	mu      sync.Mutex
 	waiting []queued // oldest first
 	lastID  time.Time
 
-	failing bool // the last try failed; belongs to the goroutine that records
+	failure error // of the last try; nil: it went well; belongs to the goroutine that records
 }
 
 // queued is one step of one series or host: all of it is recorded, or nothing.
@@ -47,6 +50,7 @@ func newQueue(opts EngineOptions) queue {
 		events:  opts.Metrics.NewCounter("barograph_events_recorded_total"),
 		givenUp: opts.Metrics.NewCounter("barograph_events_given_up_total"),
 		wake:    make(chan struct{}, 1),
+		holds:   &holds{}, acknowledged: &acknowledged{},
 	}
 }
 
@@ -75,7 +79,7 @@ func (q *queue) nextID() barograph.EventID {
 // news receives when something was pushed. While the database fails only time
 // helps.
 func (q *queue) news() <-chan struct{} {
-	if q.failing {
+	if q.failure != nil {
 		return nil
 	}
 	return q.wake
@@ -134,7 +138,8 @@ func (q *queue) recordBatch(ctx context.Context, batch []queued) (done, left []q
 }
 
 // address gives each event a delivery to every endpoint that wants it by now:
-// whoever subscribed before an event is recorded is told of it.
+// whoever subscribed before an event is recorded is told of it. What is held
+// back is held back from now on.
 func (q *queue) address(ctx context.Context, batch []queued) error {
 	subs, err := q.store.Subscriptions(ctx, barograph.Page{})
 	if err != nil {
@@ -145,7 +150,8 @@ func (q *queue) address(ctx context.Context, batch []queued) error {
 		c := &batch[i].change
 		c.Deliveries = nil
 		for _, event := range c.Events {
-			c.Deliveries = append(c.Deliveries, Deliveries(subs, event, now)...)
+			ds := q.holds.hold(Deliveries(subs, event, now), event, now)
+			c.Deliveries = append(c.Deliveries, q.acknowledged.silence(ds, event, now)...)
 		}
 	}
 	return nil
@@ -224,14 +230,17 @@ func things(c barograph.Change) (ids []string) {
 
 // report logs what was recorded, and a failure when it begins and ends.
 func (q *queue) report(ctx context.Context, done, left []queued, err error) {
-	switch failing := len(left) > 0; {
-	case failing && !q.failing:
-		q.log.ErrorContext(ctx, "events could not be recorded and will be tried again", "changes", len(left), "err", err)
-		q.failing = true
-	case !failing && q.failing:
-		q.log.InfoContext(ctx, "events are recorded again", "changes", len(done))
-		q.failing = false
+	if len(left) == 0 { // what was refused for good is given up
+		err = nil
 	}
+	switch {
+	case err != nil && ctx.Err() != nil: // broken off by the end, on the way to which the rest is recorded
+	case err != nil && q.failure == nil:
+		q.log.ErrorContext(ctx, "events could not be recorded and will be tried again", "changes", len(left), "err", err)
+	case err == nil && q.failure != nil:
+		q.log.InfoContext(ctx, "events are recorded again", "changes", len(done))
+	}
+	q.failure = err
 	if len(done) > 0 {
 		q.tell(ctx, done)
 	}
@@ -242,7 +251,11 @@ func (q *queue) tell(ctx context.Context, done []queued) {
 	for _, c := range done {
 		for _, event := range c.change.Events {
 			q.events.Inc()
-			q.log.InfoContext(ctx, string(event.Type), "summary", event.Data.Summary) //nolint:sloglint // the type is one of a dozen constants
+			level := slog.LevelInfo
+			if event.Type == barograph.EventWatchdog { // says each minute that all is as ever
+				level = slog.LevelDebug
+			}
+			q.log.Log(ctx, level, string(event.Type), "summary", event.Data.Summary) //nolint:sloglint // the type is one of a dozen constants
 		}
 	}
 	q.recorded()
@@ -255,6 +268,7 @@ func join(batch []queued) (all barograph.Change) {
 		all.Breaches = append(all.Breaches, c.Breaches...)
 		all.Silences = append(all.Silences, c.Silences...)
 		all.Standings = append(all.Standings, c.Standings...)
+		all.Acks = append(all.Acks, c.Acks...)
 		all.Events = append(all.Events, c.Events...)
 		all.Deliveries = append(all.Deliveries, c.Deliveries...)
 	}

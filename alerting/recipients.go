@@ -8,8 +8,8 @@ import (
 	"github.com/barograph/barograph"
 )
 
-// recipients remembers who of an endpoint's several recipients already has an
-// event, so that a retry for the others does not reach these twice. It is kept
+// recipients remembers who of an endpoint's several recipients already has a
+// message, so that a retry for the others does not reach these twice. It is kept
 // in memory: after a restart a message may come twice, never less than once.
 type recipients struct {
 	mu     sync.Mutex
@@ -17,7 +17,7 @@ type recipients struct {
 }
 
 type served struct {
-	event    barograph.EventID
+	message  string
 	endpoint barograph.EndpointID
 }
 
@@ -25,15 +25,27 @@ const maxServed = 10_000 // half-done deliveries; more are forgotten all at once
 
 func newRecipients() *recipients { return &recipients{served: map[served][]string{}} }
 
-// sendAll calls send for each recipient who has not got the event yet, and
+// sendAll calls send for each recipient who has not got the message yet, and
 // makes one outcome of theirs: delivered if at least one was served and none
-// may be served later. Its error names all who were not.
-func (r *recipients) sendAll(e barograph.Event, ep barograph.Endpoint, send func(to string) Outcome) Outcome {
-	key := served{e.ID, ep.ID}
+// may be served later. Its error names all who were not, its texts count all
+// that were sent in this try.
+func (r *recipients) sendAll(n Notification, ep barograph.Endpoint, send func(to string) Outcome) Outcome {
+	key := served{n.ID, ep.ID}
 	done := r.get(key)
+	texts := 0
+	o := r.sendRest(key, done, ep.To, func(to string) Outcome {
+		o := send(to)
+		texts += o.Texts
+		return o
+	})
+	o.Texts = texts
+	return o
+}
+
+func (r *recipients) sendRest(key served, done, all []string, send func(to string) Outcome) Outcome {
 	var last, failed Outcome
 	var errs error
-	for _, to := range ep.To {
+	for _, to := range all {
 		if slices.Contains(done, to) {
 			continue
 		}

@@ -28,15 +28,19 @@ type Relay struct {
 	wake      chan struct{}
 	published *metrics.Counter
 	failures  *metrics.Counter
+	health    relayHealth
 }
 
 // NewRelay returns a relay from the store to the publisher.
 func NewRelay(store OutboxStore, pub barograph.Publisher, log *slog.Logger, set *metrics.Set) *Relay {
-	return &Relay{
+	r := &Relay{
 		store: store, pub: pub, log: log, wake: make(chan struct{}, 1),
 		published: set.GetOrCreateCounter("barograph_relay_published_total"),
 		failures:  set.GetOrCreateCounter("barograph_relay_failures_total"),
 	}
+	r.health.lives()
+	set.GetOrCreateGauge("barograph_relay_oldest_waiting_seconds", func() float64 { return r.health.age().Seconds() })
+	return r
 }
 
 const (
@@ -44,6 +48,7 @@ const (
 	relayEvery      = 30 * time.Second
 	publishTimeout  = 10 * time.Second
 	leastRelayPause = time.Second
+	mostRelayPause  = 3 * time.Second // a bus that is back is used at once
 )
 
 // Wake says that there are new events. It never blocks.
@@ -58,14 +63,16 @@ func wake(c chan struct{}) {
 
 // Run publishes at once, whenever it is woken, and every 30 seconds, until ctx
 // ends. After a failure it waits 1 second, then twice as long each time, up to
-// 30, however often it is woken.
+// 3, however often it is woken.
 func (r *Relay) Run(ctx context.Context) error {
 	pause := time.Duration(0) // 0: the last round went well
 	for {
+		begun := time.Now()
 		err := r.publishAll(ctx)
 		if ctx.Err() != nil {
 			return nil //nolint:nilerr // it was asked to end
 		}
+		r.health.ended(begun, err)
 		if err == nil {
 			if pause > 0 {
 				r.log.InfoContext(ctx, "event bus available again")
@@ -78,7 +85,7 @@ func (r *Relay) Run(ctx context.Context) error {
 			r.log.WarnContext(ctx, "event bus unavailable, events wait in the database", "err", err)
 		}
 		r.failures.Inc()
-		pause = min(max(2*pause, leastRelayPause), relayEvery)
+		pause = min(max(2*pause, leastRelayPause), mostRelayPause)
 		sleep(ctx, pause, nil)
 	}
 }
@@ -99,6 +106,7 @@ func (r *Relay) publishAll(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("read unpublished events: %w", err)
 		}
+		r.health.waits(events)
 		if err := r.publish(ctx, events); err != nil {
 			return err
 		}
@@ -116,6 +124,7 @@ func (r *Relay) publish(ctx context.Context, events []barograph.Event) error {
 		if failure = r.publishOne(ctx, e); failure != nil {
 			break
 		}
+		r.health.lives()
 		done = append(done, e.ID)
 	}
 	if len(done) == 0 {
@@ -125,6 +134,8 @@ func (r *Relay) publish(ctx context.Context, events []barograph.Event) error {
 		return fmt.Errorf("mark %d events as published: %w", len(done), err)
 	}
 	r.published.Add(len(done))
+	r.health.progressed()
+	r.health.waits(events[len(done):])
 	return failure
 }
 

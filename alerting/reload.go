@@ -14,6 +14,7 @@ import (
 // is stored by the rules that are new.
 func (e *Engine) reload(ctx context.Context) {
 	fresh, err := e.takeOver(ctx)
+	e.unread = err
 	if err != nil {
 		e.hosts.blind = true
 		if ctx.Err() == nil {
@@ -35,6 +36,11 @@ func (e *Engine) takeOver(ctx context.Context) (fresh []barograph.Rule, err erro
 	if err != nil {
 		return nil, fmt.Errorf("read hosts: %w", err)
 	}
+	silences, err := e.opts.Store.Silences(ctx, barograph.Page{})
+	if err != nil {
+		return nil, fmt.Errorf("read silences: %w", err)
+	}
+	e.queue.holds.replaceSilences(silences)
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, name := range e.hosts.replace(hosts, now) {
@@ -42,6 +48,7 @@ func (e *Engine) takeOver(ctx context.Context) (fresh []barograph.Rule, err erro
 			w.withdrawHost(now, name, "the host was removed or renamed")
 		}
 	}
+	e.queue.holds.replaceHosts(e.hosts.hosts)
 	return e.replaceRules(now, rules), nil
 }
 
@@ -104,9 +111,14 @@ func (e *Engine) restore(ctx context.Context) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	for _, p := range predictions {
+		if p.Acknowledged != nil {
+			e.queue.acknowledged.add(string(p.ID))
+			p.Acknowledged = nil // the database keeps it
+		}
 		e.restoreOne(barograph.Rule{ID: p.RuleID, Name: p.RuleName, Severity: p.Severity}, p.Series, nil, &p)
 	}
 	for _, b := range breaches {
+		b.Acknowledged = nil
 		e.restoreOne(barograph.Rule{ID: b.RuleID, Name: b.RuleName, Severity: b.Severity}, b.Series, &b, nil)
 	}
 	return nil

@@ -9,22 +9,14 @@ import (
 // retryPolicy decides what becomes of deliveries and endpoints. It is pure: the
 // time and the dice come from outside.
 type retryPolicy struct {
+	schedule         []barograph.Duration // waits between tries
 	timeToLive       time.Duration
 	disableAfter     time.Duration
 	disableExhausted int
 }
 
 func newRetryPolicy(cfg DeliveryConfig) retryPolicy {
-	return retryPolicy{cfg.TimeToLive.Std(), cfg.DisableAfter.Std(), cfg.DisableExhausted}
-}
-
-// tryDelays returns how long each try comes after the one before. Warnings go
-// stale, so most tries come early.
-func tryDelays() []time.Duration {
-	return []time.Duration{
-		0, 5 * time.Second, 30 * time.Second, 2 * time.Minute, 10 * time.Minute, 30 * time.Minute,
-		2 * time.Hour, 5 * time.Hour, 10 * time.Hour, 10 * time.Hour,
-	}
+	return retryPolicy{cfg.RetrySchedule, cfg.TimeToLive.Std(), cfg.DisableAfter.Std(), cfg.DisableExhausted}
 }
 
 const jitterShare = 0.2
@@ -33,25 +25,36 @@ const jitterShare = 0.2
 // false if there is none. dice is from [0, 1): it spreads the planned delay by
 // ±20 %, so that receivers that come back are not met by everybody at once. A
 // receiver's own wish counts between the planned delay and twice that.
-func delay(tries int, dice float64, wish time.Duration) (time.Duration, bool) {
-	delays := tryDelays()
-	if tries >= len(delays) {
+func (p retryPolicy) delay(tries int, dice float64, wish time.Duration) (time.Duration, bool) {
+	if tries > len(p.schedule) {
 		return 0, false
 	}
-	planned := time.Duration(float64(delays[tries]) * (1 - jitterShare + 2*jitterShare*dice))
+	planned := time.Duration(float64(p.schedule[tries-1]) * (1 - jitterShare + 2*jitterShare*dice))
 	if wish == 0 {
 		return planned, true
 	}
 	return min(max(wish, planned), 2*planned), true
 }
 
-// stale reports whether the delivery is too old to be tried.
-func (p retryPolicy) stale(d barograph.Delivery, now time.Time) bool {
-	return now.After(d.CreatedAt.Add(p.timeToLive))
+// expiry returns from when on the delivery is too old to be tried. Its time to
+// live counts from when its first try was due, which may be long after the event:
+// at the end of a maintenance window.
+func (p retryPolicy) expiry(d barograph.Delivery) time.Time {
+	switch {
+	case !d.ExpiresAt.IsZero():
+		return d.ExpiresAt
+	case d.Attempts == 0 && d.NextTry.After(d.CreatedAt):
+		return d.NextTry.Add(p.timeToLive)
+	}
+	return d.CreatedAt.Add(p.timeToLive)
 }
+
+// stale reports whether the delivery is too old to be tried.
+func (p retryPolicy) stale(d barograph.Delivery, now time.Time) bool { return now.After(p.expiry(d)) }
 
 // afterTry returns the delivery as it is after a try.
 func (p retryPolicy) afterTry(d barograph.Delivery, a barograph.Attempt, o Outcome, dice float64) barograph.Delivery {
+	d.ExpiresAt = p.expiry(d)
 	d.Attempts++
 	d.LastTry = &a
 	ended := a.At.Add(a.Latency.Std())
@@ -62,7 +65,7 @@ func (p retryPolicy) afterTry(d barograph.Delivery, a barograph.Attempt, o Outco
 		return finish(d, barograph.DeliveryExhausted, ended)
 	case VerdictTemporary, VerdictUnknown:
 	}
-	wait, again := delay(d.Attempts, dice, o.RetryAfter)
+	wait, again := p.delay(d.Attempts, dice, o.RetryAfter)
 	switch next := ended.Add(wait); {
 	case !again:
 		return finish(d, barograph.DeliveryExhausted, ended)

@@ -42,13 +42,13 @@ func TestDelayFollowsTheSchedule(t *testing.T) {
 			{0.5, planned * 3 / 2, planned * 3 / 2},
 			{0.5, 24 * time.Hour, 2 * planned},
 		} {
-			got, again := delay(i+1, tt.dice, tt.wish)
+			got, again := policy().delay(i+1, tt.dice, tt.wish)
 			if off := (got - tt.want).Abs(); !again || off > planned/1000 {
 				t.Errorf("after %d tries with dice %v and wish %v: %v, %t; want %v", i+1, tt.dice, tt.wish, got, again, tt.want)
 			}
 		}
 	}
-	if _, again := delay(10, 0.5, time.Second); again {
+	if _, again := policy().delay(10, 0.5, time.Second); again {
 		t.Error("an eleventh try is planned")
 	}
 }
@@ -80,12 +80,28 @@ func TestAfterTry(t *testing.T) {
 		got := policy().afterTry(tt.before, try, tt.outcome, 0.5)
 		want := tt.before
 		want.State, want.NextTry, want.Attempts, want.LastTry = tt.state, tt.next, tt.before.Attempts+1, &try
+		want.ExpiresAt = tt.before.CreatedAt.Add(24 * time.Hour)
 		if tt.state != barograph.DeliveryPending {
 			want.DoneAt = ended
 		}
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
 		}
+	}
+}
+
+// What was held back for days has its whole time to live left when it is let go.
+func TestTimeToLiveCountsFromWhenItWasFirstDue(t *testing.T) {
+	d, first := fresh(), start().Add(72*time.Hour)
+	d.NextTry = first
+	for d.State == barograph.DeliveryPending {
+		if policy().stale(d, d.NextTry) {
+			t.Fatalf("stale at try %d", d.Attempts+1)
+		}
+		d = policy().afterTry(d, barograph.Attempt{At: d.NextTry}, failed(0), 0.5)
+	}
+	if d.Attempts != 9 || d.State != barograph.DeliveryExpired || !d.ExpiresAt.Equal(first.Add(24*time.Hour)) {
+		t.Errorf("%s after %d tries, expires at %v", d.State, d.Attempts, d.ExpiresAt)
 	}
 }
 
@@ -116,8 +132,7 @@ func TestDeliveryEnds(t *testing.T) {
 }
 
 func TestHealth(t *testing.T) {
-	pending, given := fresh(), fresh()
-	given.State = barograph.DeliveryExhausted
+	const pending, given = false, true
 	now := start()
 	sick := func(failures, exhausted int, since time.Duration) barograph.EndpointHealth {
 		return barograph.EndpointHealth{Failures: failures, Exhausted: exhausted, FailingSince: now.Add(-since)}
@@ -126,14 +141,14 @@ func TestHealth(t *testing.T) {
 		h.Disabled, h.DisabledAt, h.DisabledReason = true, now, reason
 		return h
 	}
-	const tired = "nothing got through for 5d: 10 deliveries were given up, the last because: connection refused"
+	const tired = "nothing got through for 5d: 10 messages were given up, the last because: connection refused"
 	for _, tt := range []struct {
-		name     string
-		before   barograph.EndpointHealth
-		delivery barograph.Delivery
-		outcome  Outcome
-		test     bool
-		want     barograph.EndpointHealth
+		name    string
+		before  barograph.EndpointHealth
+		gaveUp  bool
+		outcome Outcome
+		test    bool
+		want    barograph.EndpointHealth
 	}{
 		{
 			"first failure",
@@ -165,7 +180,7 @@ func TestHealth(t *testing.T) {
 		},
 		{"test enables", off(sick(1, 1, 0), "first"), given, Outcome{Verdict: VerdictDelivered}, true, barograph.EndpointHealth{LastSuccess: now}},
 	} {
-		got := policy().health(tt.before, tt.delivery, tt.outcome, now, tt.test)
+		got := policy().health(tt.before, tt.gaveUp, tt.outcome, now, tt.test)
 		if diff := cmp.Diff(tt.want, got); diff != "" {
 			t.Errorf("%s (-want +got):\n%s", tt.name, diff)
 		}
@@ -178,13 +193,11 @@ func TestEndpointIsDisabledAfterFiveDays(t *testing.T) {
 		p, h := policy(), barograph.EndpointHealth{}
 		var disabledAfter time.Duration
 		for at := time.Duration(0); at < 200*time.Hour && !h.Disabled; at += time.Hour {
-			d := fresh()
-			d.State = barograph.DeliveryExpired
 			o := failed(0)
 			if at == successAt && at > 0 {
 				o = Outcome{Verdict: VerdictDelivered}
 			}
-			h = p.health(h, d, o, start().Add(at), false)
+			h = p.health(h, true, o, start().Add(at), false)
 			disabledAfter = at
 		}
 		want := 120 * time.Hour
@@ -201,12 +214,11 @@ func TestHealthDeliveries(t *testing.T) {
 	ep := func(id string, disabled bool) barograph.Endpoint {
 		return barograph.Endpoint{ID: barograph.EndpointID(id), Kind: barograph.EndpointEmail, Health: barograph.EndpointHealth{Disabled: disabled}}
 	}
-	due := barograph.DueDelivery{Delivery: barograph.Delivery{SubscriptionID: "own", EndpointID: "bad"}, Endpoint: ep("bad", false)}
-	e, changed := healthEvent(due, barograph.EndpointHealth{Disabled: true, DisabledReason: "why"}, start())
+	e, changed := healthEvent("own", ep("bad", false), barograph.EndpointHealth{Disabled: true, DisabledReason: "why"}, start())
 	if !changed || e.Type != barograph.EventEndpointDisabled || e.Data.Endpoint.Reason != "why" || e.Severity != barograph.SeverityWarning {
 		t.Fatalf("event %+v, %t", e, changed)
 	}
-	if _, changed := healthEvent(due, due.Endpoint.Health, start()); changed {
+	if _, changed := healthEvent("own", ep("bad", false), barograph.EndpointHealth{}, start()); changed {
 		t.Error("an event without a change")
 	}
 	subs := []barograph.Subscription{
@@ -227,50 +239,80 @@ func TestHealthDeliveries(t *testing.T) {
 	}
 }
 
-func TestInFlight(t *testing.T) {
-	due := func(id, ep, topic string, failures int) barograph.DueDelivery {
-		return barograph.DueDelivery{
-			Delivery: barograph.Delivery{ID: barograph.DeliveryID(id), EndpointID: barograph.EndpointID(ep), Topic: topic},
-			Endpoint: barograph.Endpoint{ID: barograph.EndpointID(ep), Health: barograph.EndpointHealth{Failures: failures}},
-		}
+func dueTo(id, ep, topic string, failures int) barograph.DueDelivery {
+	return barograph.DueDelivery{
+		Delivery: barograph.Delivery{ID: barograph.DeliveryID(id), EndpointID: barograph.EndpointID(ep), Topic: topic, SubscriptionID: "sub"},
+		Endpoint: barograph.Endpoint{ID: barograph.EndpointID(ep), Health: barograph.EndpointHealth{Failures: failures}},
 	}
+}
+
+func TestInFlight(t *testing.T) {
 	f := newInFlight(6, 2)
+	add := func(due barograph.DueDelivery) admission {
+		a := f.admit(due)
+		if a == admitted {
+			f.add(parcel{due})
+		}
+		return a
+	}
 	for _, step := range []struct {
 		why  string
 		due  barograph.DueDelivery
-		want bool
+		want admission
 	}{
-		{"first", due("1", "a", "t", 0), true},
-		{"twice", due("1", "a", "t", 0), false},
-		{"same topic", due("2", "a", "t", 0), false},
-		{"same topic elsewhere", due("3", "b", "t", 0), true},
-		{"no topic", due("4", "a", "", 0), true},
-		{"endpoint full", due("5", "a", "", 0), false},
-		{"ailing", due("6", "c", "", 1), true},
-		{"ailing has one", due("7", "c", "", 1), false},
-		{"ailing", due("8", "d", "", 1), true},
-		{"ailing", due("9", "e", "", 1), true},
-		{"full", due("10", "g", "", 0), false},
+		{"first", dueTo("1", "a", "t", 0), admitted},
+		{"twice", dueTo("1", "a", "t", 0), mustWait},
+		{"same topic", dueTo("2", "a", "t", 0), mustWait},
+		{"same topic elsewhere", dueTo("3", "b", "t", 0), admitted},
+		{"no topic", dueTo("4", "a", "", 0), admitted},
+		{"endpoint full", dueTo("5", "a", "", 0), mustWait},
+		{"ailing", dueTo("6", "c", "", 1), admitted},
+		{"ailing has one", dueTo("7", "c", "", 1), mustWait},
+		{"ailing", dueTo("8", "d", "", 1), admitted},
+		{"ailing", dueTo("9", "e", "", 1), admitted},
+		{"full", dueTo("10", "g", "", 0), noRoom},
 	} {
-		if got := f.add(step.due); got != step.want {
-			t.Errorf("%s (%s): admitted %t, want %t", step.due.Delivery.ID, step.why, got, step.want)
+		if got := add(step.due); got != step.want {
+			t.Errorf("%s (%s): %v, want %v", step.due.Delivery.ID, step.why, got, step.want)
 		}
 	}
-	f.remove(due("1", "a", "t", 0).Delivery)
+	f.remove(parcel{dueTo("1", "a", "t", 0)})
 	if f.full() {
 		t.Error("still full")
 	}
-	if f.add(due("11", "h", "", 1)) {
+	if add(dueTo("11", "h", "", 1)) != mustWait {
 		t.Error("ailing endpoints got more than half of the room")
 	}
-	if !f.add(due("2", "a", "t", 0)) {
+	if add(dueTo("2", "a", "t", 0)) != admitted {
 		t.Error("the topic is still busy")
 	}
 	for id, ep := range map[string]string{"2": "a", "3": "b", "4": "a", "6": "c", "8": "d", "9": "e"} {
 		topic := map[string]string{"2": "t", "3": "t"}[id]
-		f.remove(due(id, ep, topic, 0).Delivery)
+		f.remove(parcel{dueTo(id, ep, topic, 0)})
 	}
-	if len(f.deliveries)+len(f.topics)+len(f.endpoints)+f.ailing != 0 {
+	if f.tries+len(f.deliveries)+len(f.topics)+len(f.endpoints)+f.ailing != 0 {
 		t.Errorf("left over: %+v", f)
+	}
+}
+
+// Of what may go out together one is chosen, and of one topic the first.
+func TestChoose(t *testing.T) {
+	grouped := func(id, ep, topic, group, message string) barograph.DueDelivery {
+		d := dueTo(id, ep, topic, 0)
+		d.Delivery.Group, d.Delivery.MessageID = group, message
+		return d
+	}
+	f := newInFlight(5, 4)
+	c := f.choose([]barograph.DueDelivery{
+		grouped("1", "mail", "t1", "g", ""), grouped("2", "mail", "t2", "g", ""), grouped("3", "mail", "t3", "h", ""),
+		grouped("4", "mail", "t4", "g", "msg_1"), grouped("5", "other", "t1", "g", ""),
+		grouped("6", "hook", "t1", "", ""), grouped("7", "hook", "t1", "", ""), grouped("8", "hook", "t2", "", ""),
+	})
+	var ids []string
+	for _, p := range c.parcels {
+		ids = append(ids, string(p[0].Delivery.ID))
+	}
+	if diff := cmp.Diff([]string{"1", "3", "4", "5", "6"}, ids); diff != "" || c.starved != "8" || !c.more {
+		t.Errorf("starved %q, more %t, chosen (-want +got):\n%s", c.starved, c.more, diff)
 	}
 }

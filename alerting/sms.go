@@ -2,11 +2,8 @@ package alerting
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
-	"net/url"
-	"strings"
 	"time"
 
 	"github.com/barograph/barograph"
@@ -15,78 +12,82 @@ import (
 // smsTimeout bounds one try, to all recipients of an endpoint.
 const smsTimeout = time.Minute
 
-// sms sends events as text messages, through Twilio or a gateway with its API.
-// Source: https://www.twilio.com/docs/messaging/api/message-resource
+// sms sends notifications as text messages of at most two segments.
 type sms struct {
 	cfg        SMSConfig
-	client     *http.Client
+	gateway    smsGateway
 	messages   *Messages
 	recipients *recipients
 }
 
-var _ Notifier = (*sms)(nil)
-
-func newSMS(cfg SMSConfig, messages *Messages, client *http.Client) *sms {
-	return &sms{cfg: cfg, client: client, messages: messages, recipients: newRecipients()}
+// smsGateway takes one text to one number.
+type smsGateway interface {
+	send(ctx context.Context, t textMessage) Outcome
 }
 
-// Notify sends the event's short form to the endpoint's numbers.
-func (s *sms) Notify(ctx context.Context, e barograph.Event, ep barograph.Endpoint) Outcome {
-	if s.cfg.AccountSID == "" {
-		return temporarily("SMS is %w: set delivery.sms.account_sid", errNotConfigured)
+// textMessage is what a gateway is given.
+type textMessage struct {
+	To, From, Text string
+	ID             string // of the message, the same on every try
+}
+
+var _ Notifier = (*sms)(nil)
+
+func newSMS(cfg DeliveryConfig, messages *Messages, client *http.Client) (*sms, error) {
+	s := &sms{cfg: cfg.SMS, messages: messages, recipients: newRecipients()}
+	switch cfg.SMS.Gateway {
+	case SMSTwilio, "":
+		s.gateway = twilio{cfg.SMS, client}
+	case SMSHTTP:
+		gateway, err := newHTTPGateway(cfg.SMS.HTTP, client)
+		if err != nil {
+			return nil, fmt.Errorf("delivery.sms.http: %w", err)
+		}
+		s.gateway = gateway
 	}
-	text, err := s.messages.Render(e)
+	return s, nil
+}
+
+// Notify sends the notification's short form to the endpoint's numbers.
+func (s *sms) Notify(ctx context.Context, n Notification, ep barograph.Endpoint) Outcome {
+	if missing := s.cfg.missing(); missing != "" {
+		return temporarily("SMS is %w: set delivery.sms.%s", errNotConfigured, missing)
+	}
+	if err := ep.Validate(); err != nil { // no gateway is given what is no E.164 number
+		return permanently("%w", err)
+	}
+	text, err := s.messages.Render(n)
 	if err != nil {
 		return permanently("%w", err)
 	}
 	body := fitSMS(text.Short)
 	ctx, cancel := context.WithTimeoutCause(ctx, smsTimeout, fmt.Errorf("the SMS gateway took longer than %s", smsTimeout))
 	defer cancel()
-	return s.recipients.sendAll(e, ep, func(to string) Outcome { return s.send(ctx, to, body) })
+	return s.recipients.sendAll(n, ep, func(to string) Outcome {
+		return s.send(ctx, textMessage{To: to, From: s.cfg.From, Text: body, ID: n.ID})
+	})
 }
 
-func (s *sms) send(ctx context.Context, to, body string) Outcome {
-	form := url.Values{"To": {to}, "From": {s.cfg.From}, "Body": {body}}
-	address := strings.TrimRight(s.cfg.BaseURL, "/") + "/2010-04-01/Accounts/" + url.PathEscape(s.cfg.AccountSID) + "/Messages.json"
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, address, strings.NewReader(form.Encode()))
-	if err != nil {
-		return permanently("prepare SMS: %w", err)
+func (s *sms) send(ctx context.Context, t textMessage) Outcome {
+	o := s.gateway.send(ctx, t)
+	if o.Verdict == VerdictDelivered {
+		o.Texts = 1
 	}
-	req.SetBasicAuth(s.cfg.AccountSID, s.cfg.AuthToken.Reveal())
-	req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-	req.Header.Set("Accept", "application/json")
-	req.Header.Set("User-Agent", userAgent)
-	o := exchange(s.client, req, smsVerdict)
 	if o.Err != nil {
-		o.Err = fmt.Errorf("SMS to %s: %w%s", to, o.Err, gatewayReason(o.Response))
+		o.Err = fmt.Errorf("SMS to %s: %w", t.To, o.Err)
 	}
 	return o
 }
 
 // smsVerdict takes a refusal of this message as final, but not one that the
-// administrator can lift, as wrong credentials.
+// administrator can lift, as wrong credentials or a wrong address.
 func smsVerdict(status int) Verdict {
 	switch status {
-	case http.StatusUnauthorized, http.StatusForbidden, http.StatusRequestTimeout, http.StatusTooManyRequests:
-		return VerdictTemporary
-	}
-	switch {
-	case status >= 200 && status <= 299:
-		return VerdictDelivered
-	case status >= 400 && status <= 499:
+	case http.StatusBadRequest, http.StatusGone, http.StatusRequestEntityTooLarge, http.StatusUnprocessableEntity:
 		return VerdictPermanent
 	}
+	if status >= 200 && status <= 299 {
+		return VerdictDelivered
+	}
 	return VerdictTemporary
-}
-
-// gatewayReason returns the gateway's own words, if its answer holds any.
-func gatewayReason(answer string) string {
-	var reason struct {
-		Code    int    `json:"code"`
-		Message string `json:"message"`
-	}
-	if json.Unmarshal([]byte(answer), &reason) != nil || reason.Message == "" {
-		return ""
-	}
-	return fmt.Sprintf(": %s (code %d)", oneLine(reason.Message), reason.Code)
 }

@@ -59,8 +59,8 @@ func phones(numbers ...string) barograph.Endpoint {
 
 func TestSMSReachesTheGateway(t *testing.T) {
 	g := &gateway{answer: taken}
-	o := smsNotifier(t, g).Notify(t.Context(), opened("evt_1"), phones("+4915112345678"))
-	if o.Verdict != alerting.VerdictDelivered || o.StatusCode != http.StatusCreated || !strings.Contains(o.Response, "SM1") {
+	o := smsNotifier(t, g).Notify(t.Context(), alerting.NotificationOf(opened("evt_1")), phones("+4915112345678"))
+	if o.Verdict != alerting.VerdictDelivered || o.StatusCode != http.StatusCreated || o.Texts != 1 || !strings.Contains(o.Response, "SM1") {
 		t.Errorf("outcome %+v", o)
 	}
 	want := []map[string]string{{
@@ -80,15 +80,20 @@ func TestSMSJudgesRefusals(t *testing.T) {
 		says    string
 	}{
 		{400, `{"code":21211,"message":"The 'To' number is not valid.","status":400}`, alerting.VerdictPermanent, "not valid. (code 21211)"},
-		{404, `no JSON`, alerting.VerdictPermanent, "404 Not Found"},
+		{404, `no JSON`, alerting.VerdictTemporary, "404 Not Found"},
+		{400, `{"code":21610,"message":"Attempt to send to unsubscribed recipient","more_info":"https://example.com","status":400}`, alerting.VerdictPermanent, "code 21610"},
+		{400, `{"code":21614,"message":"'To' number is not a valid mobile number"}`, alerting.VerdictPermanent, "code 21614"},
+		{400, `{"code":21606,"message":"The 'From' phone number is not yours"}`, alerting.VerdictTemporary, "code 21606"},
+		{400, `{"code":21408,"message":"Permission to send an SMS has not been enabled for the region"}`, alerting.VerdictTemporary, "code 21408"},
 		{401, `{"code":20003,"message":"Authenticate"}`, alerting.VerdictTemporary, "code 20003"},
+		{402, ``, alerting.VerdictTemporary, "402 Payment Required"},
 		{410, ``, alerting.VerdictPermanent, "410"},
 		{429, `{"code":20429,"message":"Too many requests"}`, alerting.VerdictTemporary, "code 20429"},
 		{500, ``, alerting.VerdictTemporary, "500"},
 		{302, ``, alerting.VerdictTemporary, "redirects"},
 	} {
 		g := &gateway{answer: func(string) (int, string) { return tt.status, tt.body }}
-		o := smsNotifier(t, g).Notify(t.Context(), opened("evt_1"), phones("+4915112345678"))
+		o := smsNotifier(t, g).Notify(t.Context(), alerting.NotificationOf(opened("evt_1")), phones("+4915112345678"))
 		if o.Verdict != tt.verdict || o.StatusCode != tt.status || o.Err == nil || !strings.Contains(o.Err.Error(), tt.says) {
 			t.Errorf("%d %s: %v, %d, %v; want %v and %q", tt.status, tt.body, o.Verdict, o.StatusCode, o.Err, tt.verdict, tt.says)
 		}
@@ -108,12 +113,12 @@ func TestSMSRetryReachesOnlyWhoHasNotGotIt(t *testing.T) {
 		return taken(to)
 	}}
 	n, to := smsNotifier(t, g), phones("+4915100000001", "+4915100000002", "+4915100000003")
-	if o := n.Notify(t.Context(), opened("evt_1"), to); o.Verdict != alerting.VerdictTemporary {
+	if o := n.Notify(t.Context(), alerting.NotificationOf(opened("evt_1")), to); o.Verdict != alerting.VerdictTemporary || o.Texts != 1 {
 		t.Fatalf("first try: %+v", o)
 	}
 	busy = false
-	o := n.Notify(t.Context(), opened("evt_1"), to)
-	if o.Verdict != alerting.VerdictDelivered || o.Err == nil || !strings.HasPrefix(o.Err.Error(), "not to all: SMS to +4915100000003: ") {
+	o := n.Notify(t.Context(), alerting.NotificationOf(opened("evt_1")), to)
+	if o.Verdict != alerting.VerdictDelivered || o.Texts != 1 || o.Err == nil || !strings.HasPrefix(o.Err.Error(), "not to all: SMS to +4915100000003: ") {
 		t.Fatalf("second try: %+v", o)
 	}
 	var got []string
@@ -128,7 +133,7 @@ func TestSMSRetryReachesOnlyWhoHasNotGotIt(t *testing.T) {
 func TestSMSGatewayObeysTheGuard(t *testing.T) {
 	cfg := alerting.DefaultDeliveryConfig()
 	cfg.SMS = alerting.SMSConfig{BaseURL: "https://169.254.169.254", AccountSID: "AC123", AuthToken: "token", From: "x"}
-	o := notifiers(t, cfg, alerting.Reach{})[barograph.EndpointSMS].Notify(t.Context(), opened("evt_1"), phones("+4915112345678"))
+	o := notifiers(t, cfg, alerting.Reach{})[barograph.EndpointSMS].Notify(t.Context(), alerting.NotificationOf(opened("evt_1")), phones("+4915112345678"))
 	if o.Verdict != alerting.VerdictPermanent || !strings.Contains(o.Err.Error(), "forbidden address") {
 		t.Errorf("%v: %v", o.Verdict, o.Err)
 	}
@@ -139,7 +144,7 @@ func TestChannelsThatAreNotConfiguredSaySo(t *testing.T) {
 	for kind, setting := range map[barograph.EndpointKind]string{
 		barograph.EndpointEmail: "delivery.email.host", barograph.EndpointSMS: "delivery.sms.account_sid",
 	} {
-		o := n[kind].Notify(t.Context(), opened("evt_1"), barograph.Endpoint{Kind: kind, To: []string{"x"}})
+		o := n[kind].Notify(t.Context(), alerting.NotificationOf(opened("evt_1")), barograph.Endpoint{Kind: kind, To: []string{"x"}})
 		if o.Verdict != alerting.VerdictTemporary || !strings.Contains(o.Err.Error(), setting) {
 			t.Errorf("%s: %v, %v", kind, o.Verdict, o.Err)
 		}

@@ -216,10 +216,10 @@ func (e *Engine) reportStandings(ctx context.Context, err error) {
 	switch {
 	case ctx.Err() != nil:
 		return
-	case err != nil && !e.undecided:
+	case err != nil && e.undecided == nil:
 		e.opts.Log.ErrorContext(ctx, "demotions and digests wait for the database", "err", err)
-	case err == nil && e.undecided:
+	case err == nil && e.undecided != nil:
 		e.opts.Log.InfoContext(ctx, "demotions and digests are decided again")
 	}
-	e.undecided = err != nil
+	e.undecided = err
 }

@@ -2,6 +2,7 @@ package alerting
 
 import (
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/barograph/barograph"
@@ -10,33 +11,58 @@ import (
 // summarize says in one line what happened. It is the event's summary, the
 // subject of a mail and the text of an SMS.
 func summarize(e barograph.Event) string {
-	d := e.Data
-	switch e.Type {
-	case barograph.EventPredictionOpened, barograph.EventPredictionUpdated, barograph.EventPredictionConfirmed,
-		barograph.EventPredictionAverted, barograph.EventPredictionExpired, barograph.EventPredictionWithdrawn:
-		if d.Prediction != nil {
-			return oneLine(d.Prediction.RuleName + " on " + where(d.Prediction.Series) + ": " + predictionNews(e, *d.Prediction))
-		}
-	case barograph.EventBreachStarted, barograph.EventBreachEnded:
-		if d.Breach != nil {
-			return oneLine(d.Breach.RuleName + " on " + where(d.Breach.Series) + ": " + breachNews(e, *d.Breach))
-		}
-	case barograph.EventHostSilent, barograph.EventHostReturned:
-		if d.Host != nil {
-			return oneLine(d.Host.Name + " " + hostNews(e, *d.Host))
-		}
-	case barograph.EventEndpointDisabled, barograph.EventEndpointEnabled:
-		if d.Endpoint != nil {
-			return oneLine(endpointNews(e, *d.Endpoint))
-		}
-	case barograph.EventRuleDemoted, barograph.EventRuleRestored, barograph.EventRuleDigest:
-		if d.Rule != nil {
-			return oneLine("Rule " + d.Rule.Name + " " + ruleNews(e))
-		}
-	case barograph.EventWatchdog:
+	text := news(e, e.Time)
+	switch d, group := e.Data, kindGroup(e); {
+	case text == "":
+		return oneLine(string(e.Type) + ": " + e.Subject)
+	case group == "prediction":
+		text = d.Prediction.RuleName + " on " + where(d.Prediction.Series) + ": " + text
+	case group == "breach":
+		text = d.Breach.RuleName + " on " + where(d.Breach.Series) + ": " + text
+	case group == "host":
+		text = d.Host.Name + " " + text
+	case group == "rule":
+		text = "Rule " + d.Rule.Name + " " + text
+	}
+	return oneLine(text)
+}
+
+// kindGroup is what comes before the dot in the event's type.
+func kindGroup(e barograph.Event) string {
+	group, _, _ := strings.Cut(string(e.Type), ".")
+	return group
+}
+
+// news says what happened, without what it happened to; "" if the event lacks
+// the part that its type calls for. A reminder says how things are by now.
+func news(e barograph.Event, now time.Time) string {
+	switch d, group := e.Data, kindGroup(e); {
+	case group == "prediction" && d.Prediction != nil:
+		return predictionNews(e, *d.Prediction)
+	case group == "breach" && d.Breach != nil:
+		return breachNews(e, *d.Breach, now)
+	case group == "host" && d.Host != nil:
+		return hostNews(e, *d.Host)
+	case group == "endpoint" && d.Endpoint != nil:
+		return endpointNews(e, *d.Endpoint)
+	case group == "rule" && d.Rule != nil:
+		return ruleNews(e)
+	case e.Type == barograph.EventWatchdog:
 		return "Barograph is alive"
 	}
-	return oneLine(string(e.Type) + ": " + e.Subject)
+	return ""
+}
+
+// lookedAt says who took it on, and what they said.
+func lookedAt(ack *barograph.Acknowledgement) string {
+	by, comment := "somebody", ""
+	if ack != nil && ack.By != "" {
+		by = ack.By
+	}
+	if ack != nil && ack.Comment != "" {
+		comment = ": " + ack.Comment
+	}
+	return "is being looked at by " + by + comment
 }
 
 func predictionNews(e barograph.Event, p barograph.Prediction) string {
@@ -46,7 +72,7 @@ func predictionNews(e barograph.Event, p barograph.Prediction) string {
 	if e.Data.Value != nil {
 		now = *e.Data.Value
 	}
-	value := "; now " + reading(metric, now)
+	value := "; now " + barograph.Reading(metric, now)
 	switch e.Type { //nolint:exhaustive // the other types are not about predictions
 	case barograph.EventPredictionConfirmed:
 		if p.Lead <= 0 {
@@ -59,28 +85,37 @@ func predictionNews(e barograph.Event, p barograph.Prediction) string {
 		return trouble + " did not come, false alarm: " + p.CloseReason + value
 	case barograph.EventPredictionWithdrawn:
 		return "prediction withdrawn, " + p.CloseReason
+	case barograph.EventPredictionAcked:
+		return lookedAt(e.Data.Acknowledged)
 	case barograph.EventPredictionUpdated:
 		trouble += " now"
+	}
+	if e.Data.Reminder > 0 {
+		trouble = "still " + trouble
 	}
 	return fmt.Sprintf("%s expected in %s (%s), %s sure%s", trouble,
 		barograph.Words(max(0, said.ETA.Median.Sub(said.At))), etaRange(said.ETA, e.Time), percent(said.Probability), value)
 }
 
-func breachNews(e barograph.Event, b barograph.Breach) string {
+func breachNews(e barograph.Event, b barograph.Breach, by time.Time) string {
 	metric := b.Series.Metric
 	trouble, now := beyond(metric, e.Data.Rule), b.Value
 	if e.Data.Value != nil {
 		now = *e.Data.Value
 	}
 	switch {
+	case e.Type == barograph.EventBreachAcked:
+		return lookedAt(e.Data.Acknowledged)
+	case e.Data.Reminder > 0:
+		return "still " + trouble + ", for " + barograph.Words(max(by.Sub(b.StartedAt), 0)) + "; nobody has acknowledged it"
 	case e.Type == barograph.EventBreachEnded && b.EndReason != "":
 		return "breach closed, " + b.EndReason
 	case e.Type == barograph.EventBreachEnded:
-		return "no longer " + trouble + ", over after " + barograph.Words(lasted(b)) + "; now " + reading(metric, now)
+		return "no longer " + trouble + ", over after " + barograph.Words(lasted(b)) + "; now " + barograph.Reading(metric, now)
 	case b.PredictionID != "" && b.Lead > 0:
-		return trouble + " now, at " + reading(metric, now) + "; foreseen " + barograph.Words(b.Lead.Std()) + " ahead"
+		return trouble + " now, at " + barograph.Reading(metric, now) + "; foreseen " + barograph.Words(b.Lead.Std()) + " ahead"
 	}
-	return trouble + " now, at " + reading(metric, now)
+	return trouble + " now, at " + barograph.Reading(metric, now)
 }
 
 func lasted(b barograph.Breach) time.Duration { return max(b.EndedAt.Sub(b.StartedAt), 0) }
@@ -117,7 +152,7 @@ func series(n int) string {
 }
 
 func endpointNews(e barograph.Event, ep barograph.EndpointRef) string {
-	name := fmt.Sprintf("the %s endpoint %s of subscription %s", ep.Kind, ep.ID, ep.SubscriptionID)
+	name := endpointName(ep)
 	switch {
 	case e.Type == barograph.EventEndpointEnabled:
 		return "Events are sent to " + name + " again"
@@ -125,4 +160,8 @@ func endpointNews(e barograph.Event, ep barograph.EndpointRef) string {
 		return "Nothing more is sent to " + name
 	}
 	return "Nothing more is sent to " + name + ": " + ep.Reason
+}
+
+func endpointName(ep barograph.EndpointRef) string {
+	return fmt.Sprintf("the %s endpoint %s of subscription %s", ep.Kind, ep.ID, ep.SubscriptionID)
 }

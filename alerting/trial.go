@@ -12,38 +12,40 @@ import (
 // the same rules as any other, and records what came of it. A success enables a
 // disabled endpoint; a failure changes nothing and is not tried again.
 func (d *Dispatcher) Test(ctx context.Context, sub barograph.Subscription, id barograph.EndpointID) (barograph.Attempt, error) {
+	ep, ok := findEndpoint([]barograph.Subscription{sub}, id)
+	if !ok {
+		return barograph.Attempt{}, noEndpoint(sub.ID, id)
+	}
 	now := time.Now()
 	e := barograph.Event{
 		ID: barograph.EventID(barograph.NewID("evt", now)), Type: barograph.EventWatchdog, Time: now,
 		Subject: string(id), Severity: barograph.SeverityInfo,
 		Data: barograph.EventData{Summary: "This is a test: nothing happened", Test: true},
 	}
-	for _, ep := range sub.Endpoints {
-		if ep.ID != id {
-			continue
-		}
-		t := d.try(ctx, barograph.DueDelivery{Delivery: newDelivery(sub.ID, id, e, now), Event: e, Endpoint: ep})
-		if err := d.saveTest(ctx, t); err != nil {
-			return t.attempt, fmt.Errorf("save test of endpoint %s: %w", id, err)
-		}
-		return t.attempt, nil
+	due := barograph.DueDelivery{Delivery: newDelivery(sub, ep, e, now), Event: e, Endpoint: ep}
+	due.Delivery.MessageID = due.Delivery.SingleMessageID()
+	t := d.try(ctx, try{parcel: parcel{due}, sent: parcel{due}})
+	if err := d.saveTest(ctx, t); err != nil {
+		return t.attempt, fmt.Errorf("save test of endpoint %s: %w", id, err)
 	}
-	return barograph.Attempt{}, barograph.Errorf(barograph.KindNotFound, "subscription %s has no endpoint %s", sub.ID, id)
+	return t.attempt, nil
 }
 
 func (d *Dispatcher) saveTest(ctx context.Context, t try) error {
-	planned := t.due.Delivery
-	if t.outcome.Verdict != VerdictDelivered {
+	tested := t.sent[0]
+	delivered := t.outcome.Verdict == VerdictDelivered
+	if !delivered {
 		t.outcome.Verdict = VerdictPermanent
 	}
-	r, err := d.result(ctx, t)
+	results, err := d.sentResults(ctx, t, t.endpoint())
 	if err != nil {
 		return err
 	}
-	if t.outcome.Verdict != VerdictDelivered {
-		r.Health, r.Change = t.due.Endpoint.Health, barograph.Change{}
+	r := results[0]
+	if !delivered {
+		r.Health, r.Change = tested.Endpoint.Health, barograph.Change{}
 	}
-	r.Change.Events = append([]barograph.Event{t.due.Event}, r.Change.Events...)
-	r.Change.Deliveries = append([]barograph.Delivery{planned}, r.Change.Deliveries...)
+	r.Change.Events = append([]barograph.Event{tested.Event}, r.Change.Events...)
+	r.Change.Deliveries = append([]barograph.Delivery{tested.Delivery}, r.Change.Deliveries...)
 	return d.store.SaveDeliveryResults(ctx, []barograph.DeliveryResult{r})
 }

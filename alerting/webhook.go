@@ -16,21 +16,23 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/barograph/barograph"
 )
 
-// webhook sends events as CloudEvents in structured JSON, signed as Standard
-// Webhooks. Only an answer of 2xx is a success.
+// webhook sends events as CloudEvents in structured JSON, or groups of them as
+// Alertmanager does, signed as Standard Webhooks. Only an answer of 2xx is a
+// success.
 type webhook struct {
-	allowHTTP bool
-	client    *http.Client
+	cfg    DeliveryConfig
+	client *http.Client
 }
 
 var _ Notifier = (*webhook)(nil)
 
-func newWebhook(cfg WebhookConfig, client *http.Client) *webhook {
-	return &webhook{allowHTTP: cfg.AllowHTTP, client: client}
+func newWebhook(cfg DeliveryConfig, client *http.Client) *webhook {
+	return &webhook{cfg: cfg, client: client}
 }
 
 const (
@@ -38,38 +40,55 @@ const (
 	cloudEventsMediaType = "application/cloudevents+json; charset=utf-8"
 )
 
-// Notify posts the event to the endpoint's URL.
-func (w *webhook) Notify(ctx context.Context, e barograph.Event, ep barograph.Endpoint) Outcome {
-	req, err := w.request(ctx, e, ep, time.Now())
+// Notify posts the notification to the endpoint's URL.
+func (w *webhook) Notify(ctx context.Context, n Notification, ep barograph.Endpoint) Outcome {
+	req, err := w.request(ctx, n, ep, time.Now())
 	if err != nil {
 		return permanently("prepare webhook: %w", err)
 	}
 	return exchange(w.client, req, webhookVerdict)
 }
 
-func (w *webhook) request(ctx context.Context, e barograph.Event, ep barograph.Endpoint, now time.Time) (*http.Request, error) {
-	if err := checkURL(ep.URL, w.allowHTTP); err != nil {
+func (w *webhook) request(ctx context.Context, n Notification, ep barograph.Endpoint, now time.Time) (*http.Request, error) {
+	if err := checkURL(ep.URL, w.cfg.AllowHTTP); err != nil {
 		return nil, err
 	}
-	key, err := ep.SigningKey()
+	keys, err := ep.SigningKeys(now)
 	if err != nil {
 		return nil, err
 	}
-	body, err := json.Marshal(e)
+	body, mediaType, err := w.body(n, ep)
 	if err != nil {
-		return nil, fmt.Errorf("encode event %s: %w", e.ID, err)
+		return nil, fmt.Errorf("encode message %s: %w", n.ID, err)
 	}
 	req, err := http.NewRequestWithContext(ctx, http.MethodPost, ep.URL, bytes.NewReader(body))
 	if err != nil {
 		return nil, err
 	}
 	timestamp := strconv.FormatInt(now.Unix(), 10)
-	req.Header.Set("Content-Type", cloudEventsMediaType)
+	req.Header.Set("Content-Type", mediaType)
 	req.Header.Set("User-Agent", userAgent)
-	req.Header.Set("Webhook-Id", string(e.ID))
+	req.Header.Set("Webhook-Id", n.ID)
 	req.Header.Set("Webhook-Timestamp", timestamp)
-	req.Header.Set("Webhook-Signature", sign(key, string(e.ID), timestamp, body))
+	signatures := make([]string, len(keys))
+	for i, key := range keys {
+		signatures[i] = sign(key, n.ID, timestamp, body)
+	}
+	req.Header.Set("Webhook-Signature", strings.Join(signatures, " "))
 	return req, nil
+}
+
+// body returns the message in the endpoint's format. A CloudEvent has the
+// message's ID: a reminder is an event of its own to who tells them by it.
+func (w *webhook) body(n Notification, ep barograph.Endpoint) (body []byte, mediaType string, err error) {
+	if ep.Format == barograph.FormatAlertmanager {
+		body, err = json.Marshal(newAlertmanagerMessage(n, ep, w.cfg.ExternalURL))
+		return body, "application/json", err
+	}
+	e := n.Latest()
+	e.ID = barograph.EventID(n.ID)
+	body, err = json.Marshal(e)
+	return body, cloudEventsMediaType, err
 }
 
 // sign returns a Standard Webhooks signature.
@@ -98,7 +117,7 @@ func checkURL(text string, allowHTTP bool) error {
 	case u.Scheme == "https" || u.Scheme == "http" && allowHTTP:
 		return nil
 	case u.Scheme == "http":
-		return errors.New("the URL begins with http: use https, or let the administrator set delivery.webhook.allow_http")
+		return errors.New("the URL begins with http: use https, or let the administrator set delivery.allow_http")
 	}
 	return fmt.Errorf("%q is not an https URL", text)
 }
@@ -113,16 +132,18 @@ func webhookVerdict(status int) Verdict {
 	return VerdictTemporary // a receiver under repair answers anything
 }
 
-// exchange sends the request, reads at most 64 KiB of the answer, and has its
-// status judged.
+// exchange sends the request, reads at most 64 KiB of the answer, of which it
+// keeps what an attempt shows, and has its status judged.
 func exchange(client *http.Client, req *http.Request, judge func(status int) Verdict) Outcome {
 	resp, err := client.Do(req)
 	if err != nil {
 		return unanswered(req, err)
 	}
 	defer func() { _ = resp.Body.Close() }()
-	// A body that breaks off does not undo the status that came before it.
-	answer, _ := io.ReadAll(io.LimitReader(resp.Body, maxResponseBody))
+	// A body that breaks off does not undo the status that came before it. The
+	// rest is read so that the receiver can end in peace.
+	answer, _ := io.ReadAll(io.LimitReader(resp.Body, maxKeptAnswer+utf8.UTFMax))
+	_, _ = io.CopyN(io.Discard, resp.Body, maxResponseBody)
 	o := Outcome{Verdict: judge(resp.StatusCode), StatusCode: resp.StatusCode, Response: keptAnswer(answer)}
 	if o.Verdict == VerdictDelivered {
 		return o

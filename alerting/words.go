@@ -3,9 +3,9 @@ package alerting
 import (
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/barograph/barograph"
 )
@@ -39,7 +39,7 @@ func beyond(metric string, rule *barograph.RuleRef) string {
 	if rule == nil {
 		return "beyond its limit"
 	}
-	limit := reading(metric, rule.Limit)
+	limit := barograph.Reading(metric, rule.Limit)
 	switch rule.Operator {
 	case barograph.Above:
 		return "above " + limit
@@ -53,53 +53,7 @@ func beyond(metric string, rule *barograph.RuleRef) string {
 	return "beyond " + limit
 }
 
-// reading writes a value in the unit that the metric's name tells.
-func reading(metric string, v float64) string {
-	switch {
-	case strings.HasSuffix(metric, "_ratio"):
-		return number(100*v) + " %"
-	case strings.HasSuffix(metric, "_bytes"):
-		return bytesText(v)
-	case strings.HasSuffix(metric, "_bytes_per_second"):
-		return bytesText(v) + "/s"
-	case strings.HasSuffix(metric, "_seconds"):
-		return secondsText(v)
-	}
-	return number(v)
-}
-
-func number(v float64) string { return strconv.FormatFloat(v, 'g', 4, 64) }
-
 func percent(p float64) string { return fmt.Sprintf("%.0f %%", 100*p) }
-
-func bytesText(v float64) string {
-	const step = 1024
-	units := []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB"}
-	i := 0
-	for ; (v >= step || v <= -step) && i < len(units)-1; i++ {
-		v /= step
-	}
-	return number(v) + " " + units[i]
-}
-
-func secondsText(v float64) string {
-	if v < 1 && v > -1 {
-		return number(1000*v) + " ms"
-	}
-	if v < 60 && v > -60 {
-		return number(v) + " s"
-	}
-	if v < 0 {
-		return "-" + barograph.Words(secondsDuration(-v))
-	}
-	return barograph.Words(secondsDuration(v))
-}
-
-// secondsDuration converts, cutting off what a Duration cannot hold.
-func secondsDuration(v float64) time.Duration {
-	const most = 290 * 365 * barograph.Day
-	return time.Duration(min(v, most.Seconds())) * time.Second
-}
 
 // etaRange writes when as "Thu 14:00 – Fri 09:00 UTC", seen from now.
 func etaRange(eta barograph.ETA, now time.Time) string {
@@ -126,6 +80,11 @@ func stamp(t, now time.Time) string {
 	return t.Format("Mon 2 Jan 2006 15:04")
 }
 
+// stampUTC is stamp with the name of the zone.
+func stampUTC(t, now time.Time) string { return stamp(t, now) + " UTC" }
+
+func stampInFull(t time.Time) string { return t.UTC().Format("Mon 2 Jan 2006 15:04:05") + " UTC" }
+
 // oneLine makes any text one line without control characters, so that no label
 // or annotation can begin a header or a paragraph of its own.
 func oneLine(s string) string {
@@ -141,4 +100,55 @@ func clip(s string, n int) string {
 		return s
 	}
 	return string(runes[:n-1]) + "…"
+}
+
+// lineWidth is how many columns a text has, where no word is longer.
+const lineWidth = 78
+
+// wrap breaks text into lines, all but the first indented.
+func wrap(indent int, text string) string { return wrapAt(0, indent, text) }
+
+// wrapAt is wrap for a text that begins at a column.
+func wrapAt(column, indent int, text string) string {
+	var b strings.Builder
+	for i, word := range unbroken(text) {
+		width := utf8.RuneCountInString(word)
+		switch {
+		case i == 0:
+		case column+1+width > lineWidth:
+			b.WriteString("\n" + strings.Repeat(" ", max(indent, 0)))
+			column = indent
+		default:
+			b.WriteByte(' ')
+			column++
+		}
+		b.WriteString(word)
+		column += width
+	}
+	return b.String()
+}
+
+// nobreak keeps numbers and their units on one line, where lines are broken by
+// the program that shows them.
+func nobreak(text string) string {
+	words := unbroken(text)
+	for i, word := range words {
+		words[i] = strings.ReplaceAll(word, " ", "\u00a0")
+	}
+	return strings.Join(words, " ")
+}
+
+// unbroken returns the words of a text. A number keeps its unit.
+func unbroken(text string) (words []string) {
+	units := []string{"%", "B", "KiB", "MiB", "GiB", "TiB", "PiB", "ms", "s", "min", "h", "d"}
+	for word := range strings.FieldsSeq(text) {
+		last := len(words) - 1
+		bare := strings.TrimRight(word, ".,;:)")
+		if last >= 0 && slices.Contains(units, bare) && words[last] != "" && strings.ContainsAny(words[last][len(words[last])-1:], "0123456789") {
+			words[last] += " " + word
+			continue
+		}
+		words = append(words, word)
+	}
+	return words
 }

@@ -11,7 +11,8 @@
 //     the table in routes.go calls open: a route without an entry does not exist;
 //   - every refusal is a problem (RFC 9457) that names the field, the value and
 //     what is allowed; the text of an internal error stays in the log;
-//   - keys and webhook secrets are shown once, by the request that makes them;
+//   - keys and the secrets of endpoints are shown once at most, by the request that
+//     makes them;
 //   - bodies, rates, connections and streams are bounded.
 package api
 
@@ -42,6 +43,14 @@ type Options struct {
 	Restorer      Restorer
 	Backtests     Backtests
 	Subscriptions Subscriptions
+	Channels      Channels
+	Endpoints     Endpoints
+	Secrets       Secrets
+	Deliveries    Deliveries
+	Replayer      Replayer
+	Silences      Silences
+	Acknowledger  Acknowledger
+	Audit         Audit
 	Events        Events
 	Predictions   Predictions
 	Forecasts     Forecasts
@@ -77,10 +86,12 @@ func (o Options) validate() error {
 	p.Merge("config", o.Config.Validate())
 	for name, missing := range map[string]bool{
 		"Hosts": o.Hosts == nil, "HostKeys": o.HostKeys == nil, "Seen": o.Seen == nil, "Checks": o.Checks == nil,
-		"Targets": o.Targets == nil, "Rules": o.Rules == nil, "Restorer": o.Restorer == nil, "Backtests": o.Backtests == nil, "Subscriptions": o.Subscriptions == nil,
+		"Targets": o.Targets == nil, "Rules": o.Rules == nil, "Restorer": o.Restorer == nil, "Backtests": o.Backtests == nil,
+		"Subscriptions": o.Subscriptions == nil, "Channels": o.Channels == nil, "Endpoints": o.Endpoints == nil,
+		"Secrets": o.Secrets == nil, "Deliveries": o.Deliveries == nil, "Replayer": o.Replayer == nil,
+		"Silences": o.Silences == nil, "Acknowledger": o.Acknowledger == nil, "Audit": o.Audit == nil,
 		"Events": o.Events == nil, "Predictions": o.Predictions == nil, "Forecasts": o.Forecasts == nil,
-		"Curves":     o.Curves == nil,
-		"Scorecards": o.Scorecards == nil, "Tokens": o.Tokens == nil, "Keys": o.Keys == nil,
+		"Curves": o.Curves == nil, "Scorecards": o.Scorecards == nil, "Tokens": o.Tokens == nil, "Keys": o.Keys == nil,
 		"Subscriber": o.Subscriber == nil, "NewWebhookSecret": o.NewWebhookSecret == nil,
 		"ShellEquivalent": o.ShellEquivalent == nil, "Clock": o.Clock == nil, "Logger": o.Logger == nil,
 		"Set": o.Set == nil,

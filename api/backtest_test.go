@@ -77,18 +77,18 @@ func TestBacktestRefusals(t *testing.T) {
 		status int
 		words  string
 	}{
-		`{}`:                                  {400, "rule"},
-		`{"rule":` + rule + `,"rule_id":"r"}`: {400, "rule_id"},
+		`{}`:                                  {422, "rule"},
+		`{"rule":` + rule + `,"rule_id":"r"}`: {422, "rule_id"},
 		`{"rule_id":"rul_gone"}`:              {404, "rul_gone"},
-		`{"rule_id":7}`:                       {400, "rule_id"},
-		`{"rule":{"name":"disk"}}`:            {400, "rule.limit"},
-		`{"rule":{"name":"disk","series":"{host=\"a\"}","operator":">","limit":1}}`:                                {400, "rule.series"},
-		`{"rule":{"name":"d","series":"m","operator":">","limit":1,"horizon":"91d","open_at":0.2,"close_at":0.3}}`: {400, "rule.horizon"},
-		`{"rule":` + rule + `,"from":"yesterday"}`:                                                                 {400, "from"},
-		`{"rule":` + rule + `,"since":"2026-01-01T00:00:00Z"}`:                                                     {400, "since"},
-		`{"rule":` + rule + `,"to":null}`:                                                                          {400, "to"},
-		`{"rule":null}`:                                                                                            {400, "rule"},
-		`[]`:                                                                                                       {400, "body"},
+		`{"rule_id":7}`:                       {422, "rule_id"},
+		`{"rule":{"name":"disk"}}`:            {422, "rule.limit"},
+		`{"rule":{"name":"disk","series":"{host=\"a\"}","operator":">","limit":1}}`:                                {422, "rule.series"},
+		`{"rule":{"name":"d","series":"m","operator":">","limit":1,"horizon":"91d","open_at":0.2,"close_at":0.3}}`: {422, "rule.horizon"},
+		`{"rule":` + rule + `,"from":"yesterday"}`:                                                                 {422, "from"},
+		`{"rule":` + rule + `,"since":"2026-01-01T00:00:00Z"}`:                                                     {422, "since"},
+		`{"rule":` + rule + `,"to":null}`:                                                                          {422, "to"},
+		`{"rule":null}`:                                                                                            {422, "rule"},
+		`[]`:                                                                                                       {422, "body"},
 		`{"rule":` + rule + `}{"rule":` + rule + `}`:                                                               {400, "body"},
 		`{"rule":`: {400, "body"},
 		`{"rule":{"name":"` + strings.Repeat("x", 2<<20) + `"}}`: {413, "1048576"},
@@ -111,7 +111,7 @@ func TestBacktestFailures(t *testing.T) {
 		status int
 		note   string
 	}{
-		"too much":    {tooMuch.Err("backtest"), 400, "invalid backtest: from: 9 forecasts would be made"},
+		"too much":    {tooMuch.Err("backtest"), 422, "invalid backtest: from: 9 forecasts would be made"},
 		"unavailable": {barograph.Errorf(barograph.KindUnavailable, "the store is away"), 503, "the store is away"},
 		"our fault":   {errors.New("secret words"), 500, "it failed; the server's log tells more"},
 	} {

@@ -59,11 +59,26 @@ func NewProblemWriter(clock barograph.Clock, logger *slog.Logger) func(http.Resp
 
 // write answers with the problem that err is.
 func (f failures) write(w http.ResponseWriter, r *http.Request, err error) {
+	status, title := statusOf(public(err).Kind)
+	f.answer(w, r, err, status, title)
+}
+
+// reject answers as write does, but a document that could be read, and holds
+// what is wrong, with 422.
+func (f failures) reject(w http.ResponseWriter, r *http.Request, err error) {
 	e := public(err)
 	status, title := statusOf(e.Kind)
+	if e.Kind == barograph.KindInvalid && len(e.Fields) > 0 && r.Method != http.MethodGet {
+		status = http.StatusUnprocessableEntity
+	}
+	f.answer(w, r, err, status, title)
+}
+
+func (f failures) answer(w http.ResponseWriter, r *http.Request, err error, status int, title string) {
+	e := public(err)
 	p := Problem{
 		Type: problemBaseURI + e.Kind.String(), Title: title, Status: status,
-		Detail: e.Message, Errors: e.Fields,
+		Detail: e.Message, Errors: onePerField(e.Fields),
 	}
 	switch {
 	case r.Context().Err() != nil: // nobody is left to read it
@@ -82,6 +97,20 @@ func (f failures) write(w http.ResponseWriter, r *http.Request, err error) {
 		w.Header().Set("Retry-After", strconv.Itoa(int(math.Ceil(e.RetryAfter.Seconds()))))
 	}
 	writeProblem(w, p)
+}
+
+// onePerField leaves the first problem of each field: what else is wrong with it
+// shows when that is mended.
+func onePerField(fields []barograph.FieldError) []barograph.FieldError {
+	told := map[string]bool{}
+	var first []barograph.FieldError
+	for _, f := range fields {
+		if !told[f.Field] {
+			told[f.Field] = true
+			first = append(first, f)
+		}
+	}
+	return first
 }
 
 // public returns the error that a user may see.

@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -26,6 +27,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/barograph/barograph"
+	"github.com/barograph/barograph/alerting"
 	"github.com/barograph/barograph/api"
 	"github.com/barograph/barograph/internal/configdb"
 )
@@ -146,6 +148,7 @@ func newServer(tb testing.TB, change ...func(*api.Options)) *server {
 	tb.Cleanup(func() { _ = db.Close() })
 	s.db = db
 	s.options = s.defaults()
+	deliver(&s.options, everyChannel())
 	for _, c := range change {
 		c(&s.options)
 	}
@@ -168,14 +171,16 @@ func (s *server) defaults() api.Options {
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = io.WriteString(w, `{"accepted":1,"host":"`+string(id.HostID)+`"}`)
 	})
-	secrets := 0
+	var secrets atomic.Int64
 	return api.Options{
 		Config: api.DefaultConfig(),
 		Hosts:  s.db, HostKeys: s.db, Seen: s.db, Checks: s.db, Targets: s.db, Rules: s.db, Subscriptions: s.db, Events: s.db, Restorer: restorer{s.db},
 		Predictions: s.db, Scorecards: s.db, Tokens: s.db, Keys: s.db, Forecasts: forecasts{}, Curves: curves{}, Backtests: backtests(nil), Subscriber: s.bus,
 		NewWebhookSecret: func() barograph.Secret {
-			secrets++
-			return "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+			if secrets.Add(1) == 1 {
+				return firstSecret
+			}
+			return alerting.NewWebhookSecret()
 		},
 		ShellEquivalent: func(c barograph.CollectorName) (metric, command string) {
 			if c == barograph.CollectorLoad {
@@ -240,10 +245,20 @@ func loadSpec(tb testing.TB) *openapi3.T {
 	return doc
 }
 
+// specRouter finds the operation of a request in openapi.yaml; it is made once,
+// since every server of the tests needs it.
+var specRouter = sync.OnceValues(func() (routers.Router, error) {
+	doc, err := openapi3.NewLoader().LoadFromFile("openapi.yaml")
+	if err != nil {
+		return nil, err
+	}
+	return gorillamux.NewRouter(doc)
+})
+
 func (s *server) loadSpec() {
 	s.t.Helper()
 	var err error
-	if s.router, err = gorillamux.NewRouter(loadSpec(s.t)); err != nil {
+	if s.router, err = specRouter(); err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -353,7 +368,7 @@ func (a answer) into(tb testing.TB, v any) {
 }
 
 var (
-	ids  = regexp.MustCompile(`\b(hst|chk|tgt|rul|sub|ept|tok|evt|prd|brc|dlv|req)_[0-9a-z]{26}\b`)
+	ids  = regexp.MustCompile(`\b(hst|chk|tgt|rul|sub|ept|tok|evt|prd|brc|dlv|sil|aud|req)_[0-9a-z]{26}\b`)
 	keys = regexp.MustCompile(`\bbaro_([a-z]{3})_[0-9A-Za-z]{36}\b`)
 	cuts = regexp.MustCompile(`\bbaro_([a-z]{3})_[0-9A-Za-z]{7}\b`)
 )

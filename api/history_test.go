@@ -143,20 +143,3 @@ func TestCurve(t *testing.T) {
 		ask(query).want(t, want)
 	}
 }
-
-func TestDeliveries(t *testing.T) {
-	t.Parallel()
-	s := newServer(t)
-	var with api.SubscriptionWithSecrets
-	s.call(barograph.RoleOperator, "POST", "/api/v1/subscriptions",
-		`{"name":"hook","endpoints":[{"kind":"webhook","url":"https://example.com/a"}]}`).want(t, 201).into(t, &with)
-	e := event(0, barograph.EventBreachStarted)
-	err := s.db.Record(t.Context(), barograph.Change{Events: []barograph.Event{e}, Deliveries: []barograph.Delivery{{
-		ID: id[barograph.DeliveryID]("dlv", 0), EventID: e.ID, SubscriptionID: with.Subscription.ID,
-		EndpointID: with.Subscription.Endpoints[0].ID, Topic: "brc_1", State: barograph.DeliveryPending, CreatedAt: epoch, NextTry: epoch,
-	}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	s.call(barograph.RoleViewer, "GET", "/api/v1/subscriptions/"+string(with.Subscription.ID)+"/deliveries", nil).want(t, 200).golden(t, "deliveries")
-}

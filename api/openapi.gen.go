@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"time"
 
@@ -16,6 +17,44 @@ import (
 	"github.com/gorilla/mux"
 	"github.com/oapi-codegen/runtime"
 )
+
+// Defines values for AuditKind.
+const (
+	AuditKindBreach       AuditKind = "breach"
+	AuditKindEndpoint     AuditKind = "endpoint"
+	AuditKindPrediction   AuditKind = "prediction"
+	AuditKindSilence      AuditKind = "silence"
+	AuditKindSubscription AuditKind = "subscription"
+)
+
+// Valid indicates whether the value is a known member of the AuditKind enum.
+func (e AuditKind) Valid() bool {
+	switch e {
+	case AuditKindBreach:
+		return true
+	case AuditKindEndpoint:
+		return true
+	case AuditKindPrediction:
+		return true
+	case AuditKindSilence:
+		return true
+	case AuditKindSubscription:
+		return true
+	default:
+		return false
+	}
+}
+
+// Acknowledgement Says that somebody took a prediction or breach on.
+type Acknowledgement = barograph.Acknowledgement
+
+// AcknowledgementInput What is said when a prediction or breach is taken on.
+type AcknowledgementInput struct {
+	// Comment For the others.
+	//
+	// Example: I clean it up before noon
+	Comment string `json:"comment,omitempty"`
+}
 
 // AgentCheck One check as an agent gets it.
 type AgentCheck = wire.Check
@@ -34,6 +73,25 @@ type Announcement = barograph.Announcement
 
 // Attempt One try of a delivery.
 type Attempt = barograph.Attempt
+
+// AuditEntry One change that somebody made to what people are told.
+type AuditEntry = barograph.AuditEntry
+
+// AuditKind What kind of thing was changed.
+//
+// Example: subscription
+type AuditKind string
+
+// AuditList A page of changes.
+type AuditList struct {
+	// Items The changes.
+	Items []AuditEntry `json:"items"`
+
+	// Next Give this as `after` for the next page; missing on the last.
+	//
+	// Example: hst_01j1m3w9d5q0v8r2k7t4y6b9ce
+	Next Next `json:"next,omitempty"`
+}
 
 // Backtest What a rule would have said in the past.
 type Backtest = barograph.Backtest
@@ -168,6 +226,13 @@ type DeliveryList struct {
 	Next Next `json:"next,omitempty"`
 }
 
+// DeliveryState Where a delivery is: pending (it waits for its next try), held (by a silence, a maintenance window or a silent host,
+// as `held_by` says), delivered, exhausted (every try failed, or trying again is pointless), expired (it got too old),
+// superseded (a later state of the same thing made it pointless), silenced (it was held back until nothing was left to tell).
+//
+// Example: delivered
+type DeliveryState = barograph.DeliveryState
+
 // Demotion A rule of whose predictions too few came true is demoted: they are told once a day in a digest, an event of
 // the type `io.barograph.rule.digest`, instead of one by one. Breaches are told at once as ever. It ends when
 // the rule is restored, or when its series, operator, limit, for or horizon is changed.
@@ -190,8 +255,13 @@ type Endpoint = barograph.Endpoint
 // EndpointHealth How an endpoint fares.
 type EndpointHealth = barograph.EndpointHealth
 
-// EndpointInput Where a subscription's events go. A webhook needs `url`, the others need `to`.
+// EndpointInput Where a subscription's events go. E-mail and SMS need `to`, all others `url`.
 type EndpointInput struct {
+	// Format webhook: what its body looks like; cloudevents if left out.
+	//
+	// Example: cloudevents
+	Format barograph.WebhookFormat `json:"format,omitempty"`
+
 	// ID ID of the subscription's endpoint that this one replaces; leave it out for a new one.
 	//
 	// Example: ept_01j1m3w9d5q0v8r2k7t4y6b9ce
@@ -202,7 +272,7 @@ type EndpointInput struct {
 	// Example: webhook
 	Kind EndpointKind `json:"kind"`
 
-	// Secret webhook: "whsec_" and 24 to 64 bytes in base64, which sign what is posted; made when left out.
+	// Secret webhook: "whsec_" and 24 to 64 bytes in base64, which sign what is posted; made when left out. alertmanager: a bearer token, or user:password, if it asks for one.
 	//
 	// Example: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw
 	Secret barograph.Secret `json:"secret,omitempty"`
@@ -212,7 +282,7 @@ type EndpointInput struct {
 	// Example: ["ops@example.com"]
 	To []string `json:"to,omitempty"`
 
-	// URL webhook: where to post.
+	// URL webhook: where to post; alertmanager: its base address; shoutrrr: the service's URL, which is kept secret, as slack://hook:TOKEN@webhook.
 	//
 	// Example: https://example.com/hook
 	URL string `json:"url,omitempty"`
@@ -324,6 +394,11 @@ type Labels = barograph.Labels
 // Example: {os="debian",role=~"web.*"}
 type Matchers = barograph.Matchers
 
+// NewsKind predicted: predictions and how they end, and how rules fare that predict; actual: breaches and silent hosts; left out: both.
+//
+// Example: predicted
+type NewsKind = barograph.NewsKind
+
 // Next Give this as `after` for the next page; missing on the last.
 //
 // Example: hst_01j1m3w9d5q0v8r2k7t4y6b9ce
@@ -378,7 +453,7 @@ type Problem struct {
 
 	// Status The HTTP status.
 	//
-	// Example: 400
+	// Example: 422
 	Status int `json:"status"`
 
 	// Title The kind of problem, in words.
@@ -392,8 +467,73 @@ type Problem struct {
 	Type string `json:"type"`
 }
 
+// Recurs When a maintenance window is open.
+type Recurs = barograph.Recurs
+
 // ReliabilityBin How often predictions came true that were about as sure as each other.
 type ReliabilityBin = barograph.ReliabilityBin
+
+// ReplayInput What to deliver again: from a time, or from behind an event on.
+type ReplayInput struct {
+	// After In place of `from`: events that came after the one with this ID.
+	//
+	// Example: evt_01j1m3w9d5q0v8r2k7t4y6b9ce
+	After barograph.EventID `json:"after,omitempty"`
+
+	// EndpointID To this endpoint only; by default to all of the subscription's.
+	//
+	// Example: ept_01j1m3w9d5q0v8r2k7t4y6b9ce
+	EndpointID barograph.EndpointID `json:"endpoint_id,omitempty"`
+
+	// From Events that happened at this time (RFC 3339) or later; at most 14 days ago.
+	//
+	// Example: 2026-01-01T00:00:00Z
+	From time.Time `json:"from,omitempty"`
+
+	// To Events that happened before this time (RFC 3339); by default all up to now.
+	//
+	// Example: 2026-01-02T00:00:00Z
+	To time.Time `json:"to,omitempty"`
+}
+
+// ReplayResult What came of a replay.
+type ReplayResult struct {
+	// Deliveries How many deliveries were planned.
+	//
+	// Example: 12
+	Deliveries int `json:"deliveries"`
+}
+
+// RotateInput How a secret is rotated.
+type RotateInput struct {
+	// Keep How long messages carry a signature of the old secret too; at most 7 d.
+	//
+	// Example: 24h
+	Keep *barograph.Duration `json:"keep,omitempty"`
+
+	// Secret The new secret, "whsec_" and 24 to 64 bytes in base64; made when left out.
+	//
+	// Example: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw
+	Secret barograph.Secret `json:"secret,omitempty"`
+}
+
+// RotatedSecret The new secret of a webhook.
+type RotatedSecret struct {
+	// EndpointID ID of the endpoint.
+	//
+	// Example: ept_01j1m3w9d5q0v8r2k7t4y6b9ce
+	EndpointID barograph.EndpointID `json:"endpoint_id"`
+
+	// PreviousSecretUntil Until when messages carry a signature of the old secret too.
+	//
+	// Example: 2026-01-02T00:00:00Z
+	PreviousSecretUntil time.Time `json:"previous_secret_until"`
+
+	// Secret Signs what is posted to it; shown this once.
+	//
+	// Example: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw
+	Secret string `json:"secret"`
+}
 
 // Rule A limit on series, now and within a horizon.
 type Rule = barograph.Rule
@@ -508,12 +648,57 @@ type SeriesHistory = barograph.SeriesHistory
 // Example: warning
 type Severity = barograph.Severity
 
+// Silence Holds back the sending of events.
+type Silence = shownSilence
+
+// SilenceInput What is said of a silence.
+type SilenceInput struct {
+	// Comment Why.
+	//
+	// Example: the disks are being replaced
+	Comment string `json:"comment"`
+
+	// Duration In place of `ends_at`: how long after `starts_at`.
+	//
+	// Example: 2h
+	Duration *barograph.Duration `json:"duration,omitempty"`
+
+	// EndsAt When it ends (RFC 3339). Only one that recurs may be without end.
+	//
+	// Example: 2026-01-01T02:00:00Z
+	EndsAt time.Time `json:"ends_at,omitempty"`
+
+	// Matchers Labels that have to match, as PromQL writes them. All of them have to; none matches everything.
+	//
+	// Example: {os="debian",role=~"web.*"}
+	Matchers Matchers `json:"matchers"`
+
+	// Recurs When a maintenance window is open.
+	Recurs *Recurs `json:"recurs,omitempty"`
+
+	// StartsAt When it begins (RFC 3339); by default now.
+	//
+	// Example: 2026-01-01T00:00:00Z
+	StartsAt time.Time `json:"starts_at,omitempty"`
+}
+
+// SilenceList A page of silences.
+type SilenceList struct {
+	// Items The silences.
+	Items []Silence `json:"items"`
+
+	// Next Give this as `after` for the next page; missing on the last.
+	//
+	// Example: hst_01j1m3w9d5q0v8r2k7t4y6b9ce
+	Next Next `json:"next,omitempty"`
+}
+
 // Subscription Who wants which events, and where to.
 type Subscription = barograph.Subscription
 
 // SubscriptionInput What is said of a subscription.
 type SubscriptionInput struct {
-	// Enabled Whether anything is sent.
+	// Enabled Whether anything is sent; false: it is paused.
 	//
 	// Example: true
 	Enabled *bool `json:"enabled,omitempty"`
@@ -526,10 +711,30 @@ type SubscriptionInput struct {
 	// Example: ["prediction.*","breach.started"]
 	EventTypes []string `json:"event_types,omitempty"`
 
+	// GroupBy Labels: events that are alike in these form a group, of which several may go into one message. An empty list makes all of a kind one group.
+	//
+	// Example: ["rule","role"]
+	GroupBy []string `json:"group_by,omitempty"`
+
+	// GroupInterval What follows that goes into one message in each of these intervals. At most 1 d.
+	//
+	// Example: 5m
+	GroupInterval *barograph.Duration `json:"group_interval,omitempty"`
+
+	// GroupWait The first event of a group is sent at once; what follows within this time goes into one message. At most 1 h.
+	//
+	// Example: 30s
+	GroupWait *barograph.Duration `json:"group_wait,omitempty"`
+
 	// Matchers Labels that have to match, as PromQL writes them. All of them have to; none matches everything.
 	//
 	// Example: {os="debian",role=~"web.*"}
 	Matchers Matchers `json:"matchers,omitempty"`
+
+	// MaxETA Of predictions: only those whose median was at most this far ahead once; 0s, as by default: any.
+	//
+	// Example: 12h
+	MaxETA barograph.Duration `json:"max_eta,omitempty"`
 
 	// MinProbability Of predictions: only those that were at least this probable once.
 	//
@@ -545,6 +750,26 @@ type SubscriptionInput struct {
 	//
 	// Example: on call
 	Name string `json:"name"`
+
+	// Only predicted: predictions and how they end, and how rules fare that predict; actual: breaches and silent hosts; left out: both.
+	//
+	// Example: predicted
+	Only NewsKind `json:"only,omitempty"`
+
+	// RepeatInterval How often people are reminded of an open breach that nobody acknowledged, 5 m to 30 d; 0s: never.
+	//
+	// Example: 4h
+	RepeatInterval *barograph.Duration `json:"repeat_interval,omitempty"`
+
+	// SMSDailyBudget How many text messages may be sent in a day, which begins at midnight UTC; 0: any number.
+	//
+	// Example: 50
+	SMSDailyBudget int `json:"sms_daily_budget,omitempty"`
+
+	// SMSOverflowTo The e-mail addresses to which goes what is beyond the budget.
+	//
+	// Example: ["ops@example.com"]
+	SMSOverflowTo []string `json:"sms_overflow_to,omitempty"`
 }
 
 // SubscriptionList A page of subscriptions.
@@ -675,9 +900,17 @@ type TokenWithKey struct {
 	Token Token `json:"token"`
 }
 
+// TracedDelivery A delivery with all its tries.
+type TracedDelivery = tracedDelivery
+
 // Uncalibrated What the models said, before it was corrected by how often, and when, the rule's earlier predictions came
 // true. Missing where nothing was corrected.
 type Uncalibrated = barograph.Uncalibrated
+
+// WebhookFormat What a webhook's body looks like: one event as CloudEvents 1.0, or a group as Alertmanager's webhook payload of version 4.
+//
+// Example: cloudevents
+type WebhookFormat = barograph.WebhookFormat
 
 // After defines model for After.
 type After = string
@@ -687,6 +920,12 @@ type BreachID = barograph.BreachID
 
 // CheckID defines model for CheckID.
 type CheckID = barograph.CheckID
+
+// DeliveryID defines model for DeliveryID.
+type DeliveryID = barograph.DeliveryID
+
+// EndpointID defines model for EndpointID.
+type EndpointID = barograph.EndpointID
 
 // EventID defines model for EventID.
 type EventID = barograph.EventID
@@ -720,6 +959,9 @@ type PredictionID = barograph.PredictionID
 // RuleID defines model for RuleID.
 type RuleID = barograph.RuleID
 
+// SilenceID defines model for SilenceID.
+type SilenceID = barograph.SilenceID
+
 // SubscriptionID defines model for SubscriptionID.
 type SubscriptionID = barograph.SubscriptionID
 
@@ -739,6 +981,27 @@ type GetAgentConfigParams struct {
 
 	// IfNoneMatch The `ETag` of the configuration that the agent has.
 	IfNoneMatch string `json:"If-None-Match,omitempty"`
+}
+
+// ListAuditParams defines parameters for ListAudit.
+type ListAuditParams struct {
+	// Limit How many items at most.
+	Limit Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Only what comes after the item with this ID; `next` of the page before.
+	After After `form:"after,omitempty" json:"after,omitempty"`
+
+	// Kind Only changes of things of this kind.
+	Kind AuditKind `form:"kind,omitempty" json:"kind,omitempty"`
+
+	// Subject Only changes of the thing with this ID.
+	Subject string `form:"subject,omitempty" json:"subject,omitempty"`
+
+	// From Only what happened at this time (RFC 3339) or later.
+	From From `form:"from,omitempty" json:"from,omitempty"`
+
+	// To Only what happened before this time (RFC 3339).
+	To To `form:"to,omitempty" json:"to,omitempty"`
 }
 
 // ListBreachesParams defines parameters for ListBreaches.
@@ -876,6 +1139,15 @@ type GetScorecardParams struct {
 	To time.Time `form:"to,omitempty" json:"to,omitempty"`
 }
 
+// ListSilencesParams defines parameters for ListSilences.
+type ListSilencesParams struct {
+	// Limit How many items at most.
+	Limit Limit `form:"limit,omitempty" json:"limit,omitempty"`
+
+	// After Only what comes after the item with this ID; `next` of the page before.
+	After After `form:"after,omitempty" json:"after,omitempty"`
+}
+
 // ListSubscriptionsParams defines parameters for ListSubscriptions.
 type ListSubscriptionsParams struct {
 	// Limit How many items at most.
@@ -892,6 +1164,15 @@ type ListDeliveriesParams struct {
 
 	// After Only what comes after the item with this ID; `next` of the page before.
 	After After `form:"after,omitempty" json:"after,omitempty"`
+
+	// State Only deliveries in this state.
+	State DeliveryState `form:"state,omitempty" json:"state,omitempty"`
+
+	// EndpointID Only those to this endpoint.
+	EndpointID barograph.EndpointID `form:"endpoint_id,omitempty" json:"endpoint_id,omitempty"`
+
+	// EventID Only those of this event.
+	EventID barograph.EventID `form:"event_id,omitempty" json:"event_id,omitempty"`
 }
 
 // ListTargetsParams defines parameters for ListTargets.
@@ -912,6 +1193,9 @@ type ListTokensParams struct {
 	After After `form:"after,omitempty" json:"after,omitempty"`
 }
 
+// AcknowledgeBreachJSONRequestBody defines body for AcknowledgeBreach for application/json ContentType.
+type AcknowledgeBreachJSONRequestBody = AcknowledgementInput
+
 // CreateCheckJSONRequestBody defines body for CreateCheck for application/json ContentType.
 type CreateCheckJSONRequestBody = CheckInput
 
@@ -924,6 +1208,9 @@ type CreateHostJSONRequestBody = HostInput
 // ReplaceHostJSONRequestBody defines body for ReplaceHost for application/json ContentType.
 type ReplaceHostJSONRequestBody = HostInput
 
+// AcknowledgePredictionJSONRequestBody defines body for AcknowledgePrediction for application/json ContentType.
+type AcknowledgePredictionJSONRequestBody = AcknowledgementInput
+
 // CreateRuleJSONRequestBody defines body for CreateRule for application/json ContentType.
 type CreateRuleJSONRequestBody = RuleInput
 
@@ -933,11 +1220,23 @@ type BacktestRuleJSONRequestBody = BacktestInput
 // ReplaceRuleJSONRequestBody defines body for ReplaceRule for application/json ContentType.
 type ReplaceRuleJSONRequestBody = RuleInput
 
+// CreateSilenceJSONRequestBody defines body for CreateSilence for application/json ContentType.
+type CreateSilenceJSONRequestBody = SilenceInput
+
+// ReplaceSilenceJSONRequestBody defines body for ReplaceSilence for application/json ContentType.
+type ReplaceSilenceJSONRequestBody = SilenceInput
+
 // CreateSubscriptionJSONRequestBody defines body for CreateSubscription for application/json ContentType.
 type CreateSubscriptionJSONRequestBody = SubscriptionInput
 
 // ReplaceSubscriptionJSONRequestBody defines body for ReplaceSubscription for application/json ContentType.
 type ReplaceSubscriptionJSONRequestBody = SubscriptionInput
+
+// RotateSecretJSONRequestBody defines body for RotateSecret for application/json ContentType.
+type RotateSecretJSONRequestBody = RotateInput
+
+// ReplaySubscriptionJSONRequestBody defines body for ReplaySubscription for application/json ContentType.
+type ReplaySubscriptionJSONRequestBody = ReplayInput
 
 // CreateTargetJSONRequestBody defines body for CreateTarget for application/json ContentType.
 type CreateTargetJSONRequestBody = TargetInput
@@ -953,12 +1252,18 @@ type ServerInterface interface {
 	// GetAgentConfig Get a host's checks
 	// (GET /api/agent/config)
 	GetAgentConfig(w http.ResponseWriter, r *http.Request, params GetAgentConfigParams)
+	// ListAudit See who changed what people are told
+	// (GET /api/v1/audit)
+	ListAudit(w http.ResponseWriter, r *http.Request, params ListAuditParams)
 	// ListBreaches List breaches
 	// (GET /api/v1/breaches)
 	ListBreaches(w http.ResponseWriter, r *http.Request, params ListBreachesParams)
 	// GetBreach Get a breach
 	// (GET /api/v1/breaches/{id})
 	GetBreach(w http.ResponseWriter, r *http.Request, id BreachID)
+	// AcknowledgeBreach Take a breach on
+	// (POST /api/v1/breaches/{id}/acknowledge)
+	AcknowledgeBreach(w http.ResponseWriter, r *http.Request, id BreachID)
 	// ListChecks List checks
 	// (GET /api/v1/checks)
 	ListChecks(w http.ResponseWriter, r *http.Request, params ListChecksParams)
@@ -974,6 +1279,9 @@ type ServerInterface interface {
 	// ReplaceCheck Replace a check
 	// (PUT /api/v1/checks/{id})
 	ReplaceCheck(w http.ResponseWriter, r *http.Request, id CheckID)
+	// GetDelivery Get a delivery with all its tries
+	// (GET /api/v1/deliveries/{id})
+	GetDelivery(w http.ResponseWriter, r *http.Request, id DeliveryID)
 	// ListEvents List events
 	// (GET /api/v1/events)
 	ListEvents(w http.ResponseWriter, r *http.Request, params ListEventsParams)
@@ -1007,6 +1315,9 @@ type ServerInterface interface {
 	// GetPrediction Get a prediction
 	// (GET /api/v1/predictions/{id})
 	GetPrediction(w http.ResponseWriter, r *http.Request, id PredictionID)
+	// AcknowledgePrediction Take a prediction on
+	// (POST /api/v1/predictions/{id}/acknowledge)
+	AcknowledgePrediction(w http.ResponseWriter, r *http.Request, id PredictionID)
 	// ListRules List rules
 	// (GET /api/v1/rules)
 	ListRules(w http.ResponseWriter, r *http.Request, params ListRulesParams)
@@ -1034,6 +1345,21 @@ type ServerInterface interface {
 	// GetScorecard See how good the warnings were
 	// (GET /api/v1/scorecard)
 	GetScorecard(w http.ResponseWriter, r *http.Request, params GetScorecardParams)
+	// ListSilences List silences
+	// (GET /api/v1/silences)
+	ListSilences(w http.ResponseWriter, r *http.Request, params ListSilencesParams)
+	// CreateSilence Silence events
+	// (POST /api/v1/silences)
+	CreateSilence(w http.ResponseWriter, r *http.Request)
+	// DeleteSilence End or remove a silence
+	// (DELETE /api/v1/silences/{id})
+	DeleteSilence(w http.ResponseWriter, r *http.Request, id SilenceID)
+	// GetSilence Get a silence
+	// (GET /api/v1/silences/{id})
+	GetSilence(w http.ResponseWriter, r *http.Request, id SilenceID)
+	// ReplaceSilence Replace a silence
+	// (PUT /api/v1/silences/{id})
+	ReplaceSilence(w http.ResponseWriter, r *http.Request, id SilenceID)
 	// ListSubscriptions List subscriptions
 	// (GET /api/v1/subscriptions)
 	ListSubscriptions(w http.ResponseWriter, r *http.Request, params ListSubscriptionsParams)
@@ -1052,6 +1378,27 @@ type ServerInterface interface {
 	// ListDeliveries List a subscription's deliveries
 	// (GET /api/v1/subscriptions/{id}/deliveries)
 	ListDeliveries(w http.ResponseWriter, r *http.Request, id SubscriptionID, params ListDeliveriesParams)
+	// DisableEndpoint Take an endpoint out of service
+	// (POST /api/v1/subscriptions/{id}/endpoints/{endpoint_id}/disable)
+	DisableEndpoint(w http.ResponseWriter, r *http.Request, id SubscriptionID, endpointID EndpointID)
+	// EnableEndpoint Take an endpoint into service again
+	// (POST /api/v1/subscriptions/{id}/endpoints/{endpoint_id}/enable)
+	EnableEndpoint(w http.ResponseWriter, r *http.Request, id SubscriptionID, endpointID EndpointID)
+	// RotateSecret Give a webhook a new secret
+	// (POST /api/v1/subscriptions/{id}/endpoints/{endpoint_id}/rotate)
+	RotateSecret(w http.ResponseWriter, r *http.Request, id SubscriptionID, endpointID EndpointID)
+	// TestEndpoint Send a test event
+	// (POST /api/v1/subscriptions/{id}/endpoints/{endpoint_id}/test)
+	TestEndpoint(w http.ResponseWriter, r *http.Request, id SubscriptionID, endpointID EndpointID)
+	// PauseSubscription Pause a subscription
+	// (POST /api/v1/subscriptions/{id}/pause)
+	PauseSubscription(w http.ResponseWriter, r *http.Request, id SubscriptionID)
+	// ReplaySubscription Deliver events again
+	// (POST /api/v1/subscriptions/{id}/replay)
+	ReplaySubscription(w http.ResponseWriter, r *http.Request, id SubscriptionID)
+	// ResumeSubscription Resume a paused subscription
+	// (POST /api/v1/subscriptions/{id}/resume)
+	ResumeSubscription(w http.ResponseWriter, r *http.Request, id SubscriptionID)
 	// ListTargets List targets
 	// (GET /api/v1/targets)
 	ListTargets(w http.ResponseWriter, r *http.Request, params ListTargetsParams)
@@ -1138,6 +1485,104 @@ func (siw *ServerInterfaceWrapper) GetAgentConfig(w http.ResponseWriter, r *http
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.GetAgentConfig(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListAudit operation middleware
+func (siw *ServerInterfaceWrapper) ListAudit(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListAuditParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", r.URL.Query(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "after"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "after", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "kind" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "kind", r.URL.Query(), &params.Kind, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "kind"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "kind", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "subject" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "subject", r.URL.Query(), &params.Subject, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "subject"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "subject", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", r.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "from"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "from", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", r.URL.Query(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "to"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "to", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListAudit(w, r, params)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -1284,6 +1729,32 @@ func (siw *ServerInterfaceWrapper) GetBreach(w http.ResponseWriter, r *http.Requ
 	handler.ServeHTTP(w, r)
 }
 
+// AcknowledgeBreach operation middleware
+func (siw *ServerInterfaceWrapper) AcknowledgeBreach(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id BreachID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", mux.Vars(r)["id"], &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.AcknowledgeBreach(w, r, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ListChecks operation middleware
 func (siw *ServerInterfaceWrapper) ListChecks(w http.ResponseWriter, r *http.Request) {
 
@@ -1413,6 +1884,32 @@ func (siw *ServerInterfaceWrapper) ReplaceCheck(w http.ResponseWriter, r *http.R
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ReplaceCheck(w, r, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetDelivery operation middleware
+func (siw *ServerInterfaceWrapper) GetDelivery(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id DeliveryID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", mux.Vars(r)["id"], &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetDelivery(w, r, id)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -1945,6 +2442,32 @@ func (siw *ServerInterfaceWrapper) GetPrediction(w http.ResponseWriter, r *http.
 	handler.ServeHTTP(w, r)
 }
 
+// AcknowledgePrediction operation middleware
+func (siw *ServerInterfaceWrapper) AcknowledgePrediction(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id PredictionID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", mux.Vars(r)["id"], &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.AcknowledgePrediction(w, r, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ListRules operation middleware
 func (siw *ServerInterfaceWrapper) ListRules(w http.ResponseWriter, r *http.Request) {
 
@@ -2224,6 +2747,144 @@ func (siw *ServerInterfaceWrapper) GetScorecard(w http.ResponseWriter, r *http.R
 	handler.ServeHTTP(w, r)
 }
 
+// ListSilences operation middleware
+func (siw *ServerInterfaceWrapper) ListSilences(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListSilencesParams
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "after" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "after", r.URL.Query(), &params.After, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "after"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "after", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListSilences(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// CreateSilence operation middleware
+func (siw *ServerInterfaceWrapper) CreateSilence(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.CreateSilence(w, r)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DeleteSilence operation middleware
+func (siw *ServerInterfaceWrapper) DeleteSilence(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id SilenceID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", mux.Vars(r)["id"], &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DeleteSilence(w, r, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// GetSilence operation middleware
+func (siw *ServerInterfaceWrapper) GetSilence(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id SilenceID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", mux.Vars(r)["id"], &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.GetSilence(w, r, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ReplaceSilence operation middleware
+func (siw *ServerInterfaceWrapper) ReplaceSilence(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id SilenceID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", mux.Vars(r)["id"], &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ReplaceSilence(w, r, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ListSubscriptions operation middleware
 func (siw *ServerInterfaceWrapper) ListSubscriptions(w http.ResponseWriter, r *http.Request) {
 
@@ -2406,8 +3067,265 @@ func (siw *ServerInterfaceWrapper) ListDeliveries(w http.ResponseWriter, r *http
 		return
 	}
 
+	// ------------- Optional query parameter "state" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "state", r.URL.Query(), &params.State, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "state"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "state", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "endpoint_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "endpoint_id", r.URL.Query(), &params.EndpointID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "endpoint_id"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "endpoint_id", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "event_id" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "event_id", r.URL.Query(), &params.EventID, runtime.BindQueryParameterOptions{Type: "string", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "event_id"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "event_id", Err: err})
+		}
+		return
+	}
+
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ListDeliveries(w, r, id, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// DisableEndpoint operation middleware
+func (siw *ServerInterfaceWrapper) DisableEndpoint(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id SubscriptionID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", mux.Vars(r)["id"], &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "endpoint_id" -------------
+	var endpointID EndpointID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "endpoint_id", mux.Vars(r)["endpoint_id"], &endpointID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "endpoint_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.DisableEndpoint(w, r, id, endpointID)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// EnableEndpoint operation middleware
+func (siw *ServerInterfaceWrapper) EnableEndpoint(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id SubscriptionID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", mux.Vars(r)["id"], &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "endpoint_id" -------------
+	var endpointID EndpointID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "endpoint_id", mux.Vars(r)["endpoint_id"], &endpointID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "endpoint_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.EnableEndpoint(w, r, id, endpointID)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// RotateSecret operation middleware
+func (siw *ServerInterfaceWrapper) RotateSecret(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id SubscriptionID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", mux.Vars(r)["id"], &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "endpoint_id" -------------
+	var endpointID EndpointID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "endpoint_id", mux.Vars(r)["endpoint_id"], &endpointID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "endpoint_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.RotateSecret(w, r, id, endpointID)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// TestEndpoint operation middleware
+func (siw *ServerInterfaceWrapper) TestEndpoint(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id SubscriptionID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", mux.Vars(r)["id"], &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	// ------------- Path parameter "endpoint_id" -------------
+	var endpointID EndpointID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "endpoint_id", mux.Vars(r)["endpoint_id"], &endpointID, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "endpoint_id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.TestEndpoint(w, r, id, endpointID)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// PauseSubscription operation middleware
+func (siw *ServerInterfaceWrapper) PauseSubscription(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id SubscriptionID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", mux.Vars(r)["id"], &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.PauseSubscription(w, r, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ReplaySubscription operation middleware
+func (siw *ServerInterfaceWrapper) ReplaySubscription(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id SubscriptionID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", mux.Vars(r)["id"], &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ReplaySubscription(w, r, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ResumeSubscription operation middleware
+func (siw *ServerInterfaceWrapper) ResumeSubscription(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// ------------- Path parameter "id" -------------
+	var id SubscriptionID
+
+	err = runtime.BindStyledParameterWithOptions("simple", "id", mux.Vars(r)["id"], &id, runtime.BindStyledParameterOptions{ParamLocation: runtime.ParamLocationPath, Explode: false, Required: true, Type: "string", Format: "", ValueIsUnescaped: true})
+	if err != nil {
+		siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "id", Err: err})
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ResumeSubscription(w, r, id)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -2812,7 +3730,33 @@ func HandlerWithOptions(si ServerInterface, options GorillaServerOptions) http.H
 
 	r.HandleFunc(options.BaseURL+"/api/v1/subscriptions/{id}", wrapper.ReplaceSubscription).Methods(http.MethodPut)
 
+	r.HandleFunc(options.BaseURL+"/api/v1/subscriptions/{id}/pause", wrapper.PauseSubscription).Methods(http.MethodPost)
+
+	r.HandleFunc(options.BaseURL+"/api/v1/subscriptions/{id}/resume", wrapper.ResumeSubscription).Methods(http.MethodPost)
+
+	r.HandleFunc(options.BaseURL+"/api/v1/subscriptions/{id}/replay", wrapper.ReplaySubscription).Methods(http.MethodPost)
+
+	r.HandleFunc(options.BaseURL+"/api/v1/subscriptions/{id}/endpoints/{endpoint_id}/test", wrapper.TestEndpoint).Methods(http.MethodPost)
+
+	r.HandleFunc(options.BaseURL+"/api/v1/subscriptions/{id}/endpoints/{endpoint_id}/rotate", wrapper.RotateSecret).Methods(http.MethodPost)
+
+	r.HandleFunc(options.BaseURL+"/api/v1/subscriptions/{id}/endpoints/{endpoint_id}/enable", wrapper.EnableEndpoint).Methods(http.MethodPost)
+
+	r.HandleFunc(options.BaseURL+"/api/v1/subscriptions/{id}/endpoints/{endpoint_id}/disable", wrapper.DisableEndpoint).Methods(http.MethodPost)
+
 	r.HandleFunc(options.BaseURL+"/api/v1/subscriptions/{id}/deliveries", wrapper.ListDeliveries).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/api/v1/deliveries/{id}", wrapper.GetDelivery).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/api/v1/silences", wrapper.ListSilences).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/api/v1/silences", wrapper.CreateSilence).Methods(http.MethodPost)
+
+	r.HandleFunc(options.BaseURL+"/api/v1/silences/{id}", wrapper.DeleteSilence).Methods(http.MethodDelete)
+
+	r.HandleFunc(options.BaseURL+"/api/v1/silences/{id}", wrapper.GetSilence).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/api/v1/silences/{id}", wrapper.ReplaceSilence).Methods(http.MethodPut)
 
 	r.HandleFunc(options.BaseURL+"/api/v1/events", wrapper.ListEvents).Methods(http.MethodGet)
 
@@ -2822,9 +3766,13 @@ func HandlerWithOptions(si ServerInterface, options GorillaServerOptions) http.H
 
 	r.HandleFunc(options.BaseURL+"/api/v1/predictions/{id}", wrapper.GetPrediction).Methods(http.MethodGet)
 
+	r.HandleFunc(options.BaseURL+"/api/v1/predictions/{id}/acknowledge", wrapper.AcknowledgePrediction).Methods(http.MethodPost)
+
 	r.HandleFunc(options.BaseURL+"/api/v1/breaches", wrapper.ListBreaches).Methods(http.MethodGet)
 
 	r.HandleFunc(options.BaseURL+"/api/v1/breaches/{id}", wrapper.GetBreach).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/api/v1/breaches/{id}/acknowledge", wrapper.AcknowledgeBreach).Methods(http.MethodPost)
 
 	r.HandleFunc(options.BaseURL+"/api/v1/forecasts", wrapper.ListForecasts).Methods(http.MethodGet)
 
@@ -2835,6 +3783,8 @@ func HandlerWithOptions(si ServerInterface, options GorillaServerOptions) http.H
 	r.HandleFunc(options.BaseURL+"/api/v1/tokens", wrapper.CreateToken).Methods(http.MethodPost)
 
 	r.HandleFunc(options.BaseURL+"/api/v1/tokens/{id}", wrapper.DeleteToken).Methods(http.MethodDelete)
+
+	r.HandleFunc(options.BaseURL+"/api/v1/audit", wrapper.ListAudit).Methods(http.MethodGet)
 
 	r.HandleFunc(options.BaseURL+"/api/agent/config", wrapper.GetAgentConfig).Methods(http.MethodGet)
 
@@ -2893,6 +3843,45 @@ type GetAgentConfigdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetAgentConfigdefaultApplicationProblemPlusJSONResponse) VisitGetAgentConfigResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAuditRequestObject struct {
+	Params ListAuditParams
+}
+
+type ListAuditResponseObject interface {
+	VisitListAuditResponse(w http.ResponseWriter) error
+}
+
+type ListAudit200JSONResponse AuditList
+
+func (response ListAudit200JSONResponse) VisitListAuditResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListAuditdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListAuditdefaultApplicationProblemPlusJSONResponse) VisitListAuditResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -2971,6 +3960,46 @@ type GetBreachdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetBreachdefaultApplicationProblemPlusJSONResponse) VisitGetBreachResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcknowledgeBreachRequestObject struct {
+	ID   BreachID `json:"id"`
+	Body *AcknowledgeBreachJSONRequestBody
+}
+
+type AcknowledgeBreachResponseObject interface {
+	VisitAcknowledgeBreachResponse(w http.ResponseWriter) error
+}
+
+type AcknowledgeBreach200JSONResponse Breach
+
+func (response AcknowledgeBreach200JSONResponse) VisitAcknowledgeBreachResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcknowledgeBreachdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response AcknowledgeBreachdefaultApplicationProblemPlusJSONResponse) VisitAcknowledgeBreachResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -3169,6 +4198,45 @@ type ReplaceCheckdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ReplaceCheckdefaultApplicationProblemPlusJSONResponse) VisitReplaceCheckResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeliveryRequestObject struct {
+	ID DeliveryID `json:"id"`
+}
+
+type GetDeliveryResponseObject interface {
+	VisitGetDeliveryResponse(w http.ResponseWriter) error
+}
+
+type GetDelivery200JSONResponse TracedDelivery
+
+func (response GetDelivery200JSONResponse) VisitGetDeliveryResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetDeliverydefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetDeliverydefaultApplicationProblemPlusJSONResponse) VisitGetDeliveryResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -3612,6 +4680,46 @@ func (response GetPredictiondefaultApplicationProblemPlusJSONResponse) VisitGetP
 	return err
 }
 
+type AcknowledgePredictionRequestObject struct {
+	ID   PredictionID `json:"id"`
+	Body *AcknowledgePredictionJSONRequestBody
+}
+
+type AcknowledgePredictionResponseObject interface {
+	VisitAcknowledgePredictionResponse(w http.ResponseWriter) error
+}
+
+type AcknowledgePrediction200JSONResponse Prediction
+
+func (response AcknowledgePrediction200JSONResponse) VisitAcknowledgePredictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type AcknowledgePredictiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response AcknowledgePredictiondefaultApplicationProblemPlusJSONResponse) VisitAcknowledgePredictionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListRulesRequestObject struct {
 	Params ListRulesParams
 }
@@ -3967,6 +5075,204 @@ func (response GetScorecarddefaultApplicationProblemPlusJSONResponse) VisitGetSc
 	return err
 }
 
+type ListSilencesRequestObject struct {
+	Params ListSilencesParams
+}
+
+type ListSilencesResponseObject interface {
+	VisitListSilencesResponse(w http.ResponseWriter) error
+}
+
+type ListSilences200JSONResponse SilenceList
+
+func (response ListSilences200JSONResponse) VisitListSilencesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSilencesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListSilencesdefaultApplicationProblemPlusJSONResponse) VisitListSilencesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSilenceRequestObject struct {
+	Body *CreateSilenceJSONRequestBody
+}
+
+type CreateSilenceResponseObject interface {
+	VisitCreateSilenceResponse(w http.ResponseWriter) error
+}
+
+type CreateSilence201ResponseHeaders struct {
+	Location string
+}
+
+type CreateSilence201JSONResponse struct {
+	Body    Silence
+	Headers CreateSilence201ResponseHeaders
+}
+
+func (response CreateSilence201JSONResponse) VisitCreateSilenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Location", fmt.Sprint(response.Headers.Location))
+	w.WriteHeader(201)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type CreateSilencedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response CreateSilencedefaultApplicationProblemPlusJSONResponse) VisitCreateSilenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DeleteSilenceRequestObject struct {
+	ID SilenceID `json:"id"`
+}
+
+type DeleteSilenceResponseObject interface {
+	VisitDeleteSilenceResponse(w http.ResponseWriter) error
+}
+
+type DeleteSilence204Response struct {
+}
+
+func (response DeleteSilence204Response) VisitDeleteSilenceResponse(w http.ResponseWriter) error {
+	w.WriteHeader(204)
+	return nil
+}
+
+type DeleteSilencedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DeleteSilencedefaultApplicationProblemPlusJSONResponse) VisitDeleteSilenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSilenceRequestObject struct {
+	ID SilenceID `json:"id"`
+}
+
+type GetSilenceResponseObject interface {
+	VisitGetSilenceResponse(w http.ResponseWriter) error
+}
+
+type GetSilence200JSONResponse Silence
+
+func (response GetSilence200JSONResponse) VisitGetSilenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type GetSilencedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response GetSilencedefaultApplicationProblemPlusJSONResponse) VisitGetSilenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceSilenceRequestObject struct {
+	ID   SilenceID `json:"id"`
+	Body *ReplaceSilenceJSONRequestBody
+}
+
+type ReplaceSilenceResponseObject interface {
+	VisitReplaceSilenceResponse(w http.ResponseWriter) error
+}
+
+type ReplaceSilence200JSONResponse Silence
+
+func (response ReplaceSilence200JSONResponse) VisitReplaceSilenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaceSilencedefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReplaceSilencedefaultApplicationProblemPlusJSONResponse) VisitReplaceSilenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListSubscriptionsRequestObject struct {
 	Params ListSubscriptionsParams
 }
@@ -4194,6 +5500,285 @@ type ListDeliveriesdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListDeliveriesdefaultApplicationProblemPlusJSONResponse) VisitListDeliveriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DisableEndpointRequestObject struct {
+	ID         SubscriptionID `json:"id"`
+	EndpointID EndpointID     `json:"endpoint_id"`
+}
+
+type DisableEndpointResponseObject interface {
+	VisitDisableEndpointResponse(w http.ResponseWriter) error
+}
+
+type DisableEndpoint200JSONResponse Endpoint
+
+func (response DisableEndpoint200JSONResponse) VisitDisableEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type DisableEndpointdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response DisableEndpointdefaultApplicationProblemPlusJSONResponse) VisitDisableEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EnableEndpointRequestObject struct {
+	ID         SubscriptionID `json:"id"`
+	EndpointID EndpointID     `json:"endpoint_id"`
+}
+
+type EnableEndpointResponseObject interface {
+	VisitEnableEndpointResponse(w http.ResponseWriter) error
+}
+
+type EnableEndpoint200JSONResponse Endpoint
+
+func (response EnableEndpoint200JSONResponse) VisitEnableEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type EnableEndpointdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response EnableEndpointdefaultApplicationProblemPlusJSONResponse) VisitEnableEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateSecretRequestObject struct {
+	ID         SubscriptionID `json:"id"`
+	EndpointID EndpointID     `json:"endpoint_id"`
+	Body       *RotateSecretJSONRequestBody
+}
+
+type RotateSecretResponseObject interface {
+	VisitRotateSecretResponse(w http.ResponseWriter) error
+}
+
+type RotateSecret200JSONResponse RotatedSecret
+
+func (response RotateSecret200JSONResponse) VisitRotateSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type RotateSecretdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response RotateSecretdefaultApplicationProblemPlusJSONResponse) VisitRotateSecretResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestEndpointRequestObject struct {
+	ID         SubscriptionID `json:"id"`
+	EndpointID EndpointID     `json:"endpoint_id"`
+}
+
+type TestEndpointResponseObject interface {
+	VisitTestEndpointResponse(w http.ResponseWriter) error
+}
+
+type TestEndpoint200JSONResponse Attempt
+
+func (response TestEndpoint200JSONResponse) VisitTestEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type TestEndpointdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response TestEndpointdefaultApplicationProblemPlusJSONResponse) VisitTestEndpointResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseSubscriptionRequestObject struct {
+	ID SubscriptionID `json:"id"`
+}
+
+type PauseSubscriptionResponseObject interface {
+	VisitPauseSubscriptionResponse(w http.ResponseWriter) error
+}
+
+type PauseSubscription200JSONResponse Subscription
+
+func (response PauseSubscription200JSONResponse) VisitPauseSubscriptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type PauseSubscriptiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response PauseSubscriptiondefaultApplicationProblemPlusJSONResponse) VisitPauseSubscriptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaySubscriptionRequestObject struct {
+	ID   SubscriptionID `json:"id"`
+	Body *ReplaySubscriptionJSONRequestBody
+}
+
+type ReplaySubscriptionResponseObject interface {
+	VisitReplaySubscriptionResponse(w http.ResponseWriter) error
+}
+
+type ReplaySubscription200JSONResponse ReplayResult
+
+func (response ReplaySubscription200JSONResponse) VisitReplaySubscriptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ReplaySubscriptiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ReplaySubscriptiondefaultApplicationProblemPlusJSONResponse) VisitReplaySubscriptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeSubscriptionRequestObject struct {
+	ID SubscriptionID `json:"id"`
+}
+
+type ResumeSubscriptionResponseObject interface {
+	VisitResumeSubscriptionResponse(w http.ResponseWriter) error
+}
+
+type ResumeSubscription200JSONResponse Subscription
+
+func (response ResumeSubscription200JSONResponse) VisitResumeSubscriptionResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ResumeSubscriptiondefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ResumeSubscriptiondefaultApplicationProblemPlusJSONResponse) VisitResumeSubscriptionResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -4519,12 +6104,18 @@ type StrictServerInterface interface {
 	// GetAgentConfig Get a host's checks
 	// (GET /api/agent/config)
 	GetAgentConfig(ctx context.Context, request GetAgentConfigRequestObject) (GetAgentConfigResponseObject, error)
+	// ListAudit See who changed what people are told
+	// (GET /api/v1/audit)
+	ListAudit(ctx context.Context, request ListAuditRequestObject) (ListAuditResponseObject, error)
 	// ListBreaches List breaches
 	// (GET /api/v1/breaches)
 	ListBreaches(ctx context.Context, request ListBreachesRequestObject) (ListBreachesResponseObject, error)
 	// GetBreach Get a breach
 	// (GET /api/v1/breaches/{id})
 	GetBreach(ctx context.Context, request GetBreachRequestObject) (GetBreachResponseObject, error)
+	// AcknowledgeBreach Take a breach on
+	// (POST /api/v1/breaches/{id}/acknowledge)
+	AcknowledgeBreach(ctx context.Context, request AcknowledgeBreachRequestObject) (AcknowledgeBreachResponseObject, error)
 	// ListChecks List checks
 	// (GET /api/v1/checks)
 	ListChecks(ctx context.Context, request ListChecksRequestObject) (ListChecksResponseObject, error)
@@ -4540,6 +6131,9 @@ type StrictServerInterface interface {
 	// ReplaceCheck Replace a check
 	// (PUT /api/v1/checks/{id})
 	ReplaceCheck(ctx context.Context, request ReplaceCheckRequestObject) (ReplaceCheckResponseObject, error)
+	// GetDelivery Get a delivery with all its tries
+	// (GET /api/v1/deliveries/{id})
+	GetDelivery(ctx context.Context, request GetDeliveryRequestObject) (GetDeliveryResponseObject, error)
 	// ListEvents List events
 	// (GET /api/v1/events)
 	ListEvents(ctx context.Context, request ListEventsRequestObject) (ListEventsResponseObject, error)
@@ -4573,6 +6167,9 @@ type StrictServerInterface interface {
 	// GetPrediction Get a prediction
 	// (GET /api/v1/predictions/{id})
 	GetPrediction(ctx context.Context, request GetPredictionRequestObject) (GetPredictionResponseObject, error)
+	// AcknowledgePrediction Take a prediction on
+	// (POST /api/v1/predictions/{id}/acknowledge)
+	AcknowledgePrediction(ctx context.Context, request AcknowledgePredictionRequestObject) (AcknowledgePredictionResponseObject, error)
 	// ListRules List rules
 	// (GET /api/v1/rules)
 	ListRules(ctx context.Context, request ListRulesRequestObject) (ListRulesResponseObject, error)
@@ -4600,6 +6197,21 @@ type StrictServerInterface interface {
 	// GetScorecard See how good the warnings were
 	// (GET /api/v1/scorecard)
 	GetScorecard(ctx context.Context, request GetScorecardRequestObject) (GetScorecardResponseObject, error)
+	// ListSilences List silences
+	// (GET /api/v1/silences)
+	ListSilences(ctx context.Context, request ListSilencesRequestObject) (ListSilencesResponseObject, error)
+	// CreateSilence Silence events
+	// (POST /api/v1/silences)
+	CreateSilence(ctx context.Context, request CreateSilenceRequestObject) (CreateSilenceResponseObject, error)
+	// DeleteSilence End or remove a silence
+	// (DELETE /api/v1/silences/{id})
+	DeleteSilence(ctx context.Context, request DeleteSilenceRequestObject) (DeleteSilenceResponseObject, error)
+	// GetSilence Get a silence
+	// (GET /api/v1/silences/{id})
+	GetSilence(ctx context.Context, request GetSilenceRequestObject) (GetSilenceResponseObject, error)
+	// ReplaceSilence Replace a silence
+	// (PUT /api/v1/silences/{id})
+	ReplaceSilence(ctx context.Context, request ReplaceSilenceRequestObject) (ReplaceSilenceResponseObject, error)
 	// ListSubscriptions List subscriptions
 	// (GET /api/v1/subscriptions)
 	ListSubscriptions(ctx context.Context, request ListSubscriptionsRequestObject) (ListSubscriptionsResponseObject, error)
@@ -4618,6 +6230,27 @@ type StrictServerInterface interface {
 	// ListDeliveries List a subscription's deliveries
 	// (GET /api/v1/subscriptions/{id}/deliveries)
 	ListDeliveries(ctx context.Context, request ListDeliveriesRequestObject) (ListDeliveriesResponseObject, error)
+	// DisableEndpoint Take an endpoint out of service
+	// (POST /api/v1/subscriptions/{id}/endpoints/{endpoint_id}/disable)
+	DisableEndpoint(ctx context.Context, request DisableEndpointRequestObject) (DisableEndpointResponseObject, error)
+	// EnableEndpoint Take an endpoint into service again
+	// (POST /api/v1/subscriptions/{id}/endpoints/{endpoint_id}/enable)
+	EnableEndpoint(ctx context.Context, request EnableEndpointRequestObject) (EnableEndpointResponseObject, error)
+	// RotateSecret Give a webhook a new secret
+	// (POST /api/v1/subscriptions/{id}/endpoints/{endpoint_id}/rotate)
+	RotateSecret(ctx context.Context, request RotateSecretRequestObject) (RotateSecretResponseObject, error)
+	// TestEndpoint Send a test event
+	// (POST /api/v1/subscriptions/{id}/endpoints/{endpoint_id}/test)
+	TestEndpoint(ctx context.Context, request TestEndpointRequestObject) (TestEndpointResponseObject, error)
+	// PauseSubscription Pause a subscription
+	// (POST /api/v1/subscriptions/{id}/pause)
+	PauseSubscription(ctx context.Context, request PauseSubscriptionRequestObject) (PauseSubscriptionResponseObject, error)
+	// ReplaySubscription Deliver events again
+	// (POST /api/v1/subscriptions/{id}/replay)
+	ReplaySubscription(ctx context.Context, request ReplaySubscriptionRequestObject) (ReplaySubscriptionResponseObject, error)
+	// ResumeSubscription Resume a paused subscription
+	// (POST /api/v1/subscriptions/{id}/resume)
+	ResumeSubscription(ctx context.Context, request ResumeSubscriptionRequestObject) (ResumeSubscriptionResponseObject, error)
 	// ListTargets List targets
 	// (GET /api/v1/targets)
 	ListTargets(ctx context.Context, request ListTargetsRequestObject) (ListTargetsResponseObject, error)
@@ -4709,6 +6342,32 @@ func (sh *strictHandler) GetAgentConfig(w http.ResponseWriter, r *http.Request, 
 	}
 }
 
+// ListAudit operation middleware
+func (sh *strictHandler) ListAudit(w http.ResponseWriter, r *http.Request, params ListAuditParams) {
+	var request ListAuditRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListAudit(ctx, request.(ListAuditRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListAudit")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListAuditResponseObject); ok {
+		if err := validResponse.VisitListAuditResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListBreaches operation middleware
 func (sh *strictHandler) ListBreaches(w http.ResponseWriter, r *http.Request, params ListBreachesParams) {
 	var request ListBreachesRequestObject
@@ -4754,6 +6413,42 @@ func (sh *strictHandler) GetBreach(w http.ResponseWriter, r *http.Request, id Br
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(GetBreachResponseObject); ok {
 		if err := validResponse.VisitGetBreachResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// AcknowledgeBreach operation middleware
+func (sh *strictHandler) AcknowledgeBreach(w http.ResponseWriter, r *http.Request, id BreachID) {
+	var request AcknowledgeBreachRequestObject
+
+	request.ID = id
+
+	var body AcknowledgeBreachJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		if !errors.Is(err, io.EOF) {
+			sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+			return
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.AcknowledgeBreach(ctx, request.(AcknowledgeBreachRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AcknowledgeBreach")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(AcknowledgeBreachResponseObject); ok {
+		if err := validResponse.VisitAcknowledgeBreachResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -4896,6 +6591,32 @@ func (sh *strictHandler) ReplaceCheck(w http.ResponseWriter, r *http.Request, id
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ReplaceCheckResponseObject); ok {
 		if err := validResponse.VisitReplaceCheckResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetDelivery operation middleware
+func (sh *strictHandler) GetDelivery(w http.ResponseWriter, r *http.Request, id DeliveryID) {
+	var request GetDeliveryRequestObject
+
+	request.ID = id
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetDelivery(ctx, request.(GetDeliveryRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetDelivery")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetDeliveryResponseObject); ok {
+		if err := validResponse.VisitGetDeliveryResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {
@@ -5201,6 +6922,42 @@ func (sh *strictHandler) GetPrediction(w http.ResponseWriter, r *http.Request, i
 	}
 }
 
+// AcknowledgePrediction operation middleware
+func (sh *strictHandler) AcknowledgePrediction(w http.ResponseWriter, r *http.Request, id PredictionID) {
+	var request AcknowledgePredictionRequestObject
+
+	request.ID = id
+
+	var body AcknowledgePredictionJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		if !errors.Is(err, io.EOF) {
+			sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+			return
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.AcknowledgePrediction(ctx, request.(AcknowledgePredictionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "AcknowledgePrediction")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(AcknowledgePredictionResponseObject); ok {
+		if err := validResponse.VisitAcknowledgePredictionResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListRules operation middleware
 func (sh *strictHandler) ListRules(w http.ResponseWriter, r *http.Request, params ListRulesParams) {
 	var request ListRulesRequestObject
@@ -5453,6 +7210,148 @@ func (sh *strictHandler) GetScorecard(w http.ResponseWriter, r *http.Request, pa
 	}
 }
 
+// ListSilences operation middleware
+func (sh *strictHandler) ListSilences(w http.ResponseWriter, r *http.Request, params ListSilencesParams) {
+	var request ListSilencesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListSilences(ctx, request.(ListSilencesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListSilences")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListSilencesResponseObject); ok {
+		if err := validResponse.VisitListSilencesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// CreateSilence operation middleware
+func (sh *strictHandler) CreateSilence(w http.ResponseWriter, r *http.Request) {
+	var request CreateSilenceRequestObject
+
+	var body CreateSilenceJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.CreateSilence(ctx, request.(CreateSilenceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "CreateSilence")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(CreateSilenceResponseObject); ok {
+		if err := validResponse.VisitCreateSilenceResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DeleteSilence operation middleware
+func (sh *strictHandler) DeleteSilence(w http.ResponseWriter, r *http.Request, id SilenceID) {
+	var request DeleteSilenceRequestObject
+
+	request.ID = id
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DeleteSilence(ctx, request.(DeleteSilenceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DeleteSilence")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DeleteSilenceResponseObject); ok {
+		if err := validResponse.VisitDeleteSilenceResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// GetSilence operation middleware
+func (sh *strictHandler) GetSilence(w http.ResponseWriter, r *http.Request, id SilenceID) {
+	var request GetSilenceRequestObject
+
+	request.ID = id
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.GetSilence(ctx, request.(GetSilenceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "GetSilence")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(GetSilenceResponseObject); ok {
+		if err := validResponse.VisitGetSilenceResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReplaceSilence operation middleware
+func (sh *strictHandler) ReplaceSilence(w http.ResponseWriter, r *http.Request, id SilenceID) {
+	var request ReplaceSilenceRequestObject
+
+	request.ID = id
+
+	var body ReplaceSilenceJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ReplaceSilence(ctx, request.(ReplaceSilenceRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReplaceSilence")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ReplaceSilenceResponseObject); ok {
+		if err := validResponse.VisitReplaceSilenceResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListSubscriptions operation middleware
 func (sh *strictHandler) ListSubscriptions(w http.ResponseWriter, r *http.Request, params ListSubscriptionsParams) {
 	var request ListSubscriptionsRequestObject
@@ -5615,6 +7514,209 @@ func (sh *strictHandler) ListDeliveries(w http.ResponseWriter, r *http.Request, 
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ListDeliveriesResponseObject); ok {
 		if err := validResponse.VisitListDeliveriesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// DisableEndpoint operation middleware
+func (sh *strictHandler) DisableEndpoint(w http.ResponseWriter, r *http.Request, id SubscriptionID, endpointID EndpointID) {
+	var request DisableEndpointRequestObject
+
+	request.ID = id
+	request.EndpointID = endpointID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.DisableEndpoint(ctx, request.(DisableEndpointRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "DisableEndpoint")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(DisableEndpointResponseObject); ok {
+		if err := validResponse.VisitDisableEndpointResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// EnableEndpoint operation middleware
+func (sh *strictHandler) EnableEndpoint(w http.ResponseWriter, r *http.Request, id SubscriptionID, endpointID EndpointID) {
+	var request EnableEndpointRequestObject
+
+	request.ID = id
+	request.EndpointID = endpointID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.EnableEndpoint(ctx, request.(EnableEndpointRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "EnableEndpoint")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(EnableEndpointResponseObject); ok {
+		if err := validResponse.VisitEnableEndpointResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// RotateSecret operation middleware
+func (sh *strictHandler) RotateSecret(w http.ResponseWriter, r *http.Request, id SubscriptionID, endpointID EndpointID) {
+	var request RotateSecretRequestObject
+
+	request.ID = id
+	request.EndpointID = endpointID
+
+	var body RotateSecretJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		if !errors.Is(err, io.EOF) {
+			sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+			return
+		}
+	} else {
+		request.Body = &body
+	}
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.RotateSecret(ctx, request.(RotateSecretRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "RotateSecret")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(RotateSecretResponseObject); ok {
+		if err := validResponse.VisitRotateSecretResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// TestEndpoint operation middleware
+func (sh *strictHandler) TestEndpoint(w http.ResponseWriter, r *http.Request, id SubscriptionID, endpointID EndpointID) {
+	var request TestEndpointRequestObject
+
+	request.ID = id
+	request.EndpointID = endpointID
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.TestEndpoint(ctx, request.(TestEndpointRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "TestEndpoint")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(TestEndpointResponseObject); ok {
+		if err := validResponse.VisitTestEndpointResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// PauseSubscription operation middleware
+func (sh *strictHandler) PauseSubscription(w http.ResponseWriter, r *http.Request, id SubscriptionID) {
+	var request PauseSubscriptionRequestObject
+
+	request.ID = id
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.PauseSubscription(ctx, request.(PauseSubscriptionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "PauseSubscription")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(PauseSubscriptionResponseObject); ok {
+		if err := validResponse.VisitPauseSubscriptionResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ReplaySubscription operation middleware
+func (sh *strictHandler) ReplaySubscription(w http.ResponseWriter, r *http.Request, id SubscriptionID) {
+	var request ReplaySubscriptionRequestObject
+
+	request.ID = id
+
+	var body ReplaySubscriptionJSONRequestBody
+	if err := runtime.BindJSONBody(r, &body); err != nil {
+		sh.options.RequestErrorHandlerFunc(w, r, fmt.Errorf("can't decode JSON body: %w", err))
+		return
+	}
+	request.Body = &body
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ReplaySubscription(ctx, request.(ReplaySubscriptionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ReplaySubscription")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ReplaySubscriptionResponseObject); ok {
+		if err := validResponse.VisitReplaySubscriptionResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ResumeSubscription operation middleware
+func (sh *strictHandler) ResumeSubscription(w http.ResponseWriter, r *http.Request, id SubscriptionID) {
+	var request ResumeSubscriptionRequestObject
+
+	request.ID = id
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ResumeSubscription(ctx, request.(ResumeSubscriptionRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ResumeSubscription")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ResumeSubscriptionResponseObject); ok {
+		if err := validResponse.VisitResumeSubscriptionResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

@@ -24,12 +24,18 @@ type handlers struct {
 	ruleHandlers
 	backtestHandlers
 	subscriptionHandlers
+	endpointHandlers
+	deliveryHandlers
+	replayHandlers
+	silenceHandlers
 	eventHandlers
 	predictionHandlers
+	acknowledgementHandlers
 	forecastHandlers
 	curveHandlers
 	scorecardHandlers
 	tokenHandlers
+	auditHandlers
 	agentHandlers
 }
 
@@ -76,21 +82,40 @@ func routes(o Options, ring *keyring, stream *streams, v *validator) []route {
 		{get, "/api/v1/subscriptions/{id}", viewer, spec(resources.GetSubscription)},
 		{put, "/api/v1/subscriptions/{id}", operator, spec(resources.ReplaceSubscription)},
 		{del, "/api/v1/subscriptions/{id}", operator, spec(resources.DeleteSubscription)},
+		{post, "/api/v1/subscriptions/{id}/pause", operator, spec(resources.PauseSubscription)},
+		{post, "/api/v1/subscriptions/{id}/resume", operator, spec(resources.ResumeSubscription)},
+		{post, "/api/v1/subscriptions/{id}/replay", operator, spec(resources.ReplaySubscription)},
 		{get, "/api/v1/subscriptions/{id}/deliveries", viewer, spec(resources.ListDeliveries)},
+		{get, "/api/v1/deliveries/{id}", viewer, spec(resources.GetDelivery)},
+
+		{post, "/api/v1/subscriptions/{id}/endpoints/{endpoint_id}/test", operator, spec(resources.TestEndpoint)},
+		{post, "/api/v1/subscriptions/{id}/endpoints/{endpoint_id}/rotate", operator, spec(resources.RotateSecret)},
+		{post, "/api/v1/subscriptions/{id}/endpoints/{endpoint_id}/enable", operator, spec(resources.EnableEndpoint)},
+		{post, "/api/v1/subscriptions/{id}/endpoints/{endpoint_id}/disable", operator, spec(resources.DisableEndpoint)},
+
+		{get, "/api/v1/silences", viewer, spec(resources.ListSilences)},
+		{post, "/api/v1/silences", operator, spec(resources.CreateSilence)},
+		{get, "/api/v1/silences/{id}", viewer, spec(resources.GetSilence)},
+		{put, "/api/v1/silences/{id}", operator, spec(resources.ReplaceSilence)},
+		{del, "/api/v1/silences/{id}", operator, spec(resources.DeleteSilence)},
 
 		{get, "/api/v1/events", viewer, spec(resources.ListEvents)},
 		{get, "/api/v1/events/stream", viewer, spec(stream.ServeHTTP)},
 		{get, "/api/v1/events/{id}", viewer, spec(resources.GetEvent)},
 		{get, "/api/v1/predictions", viewer, spec(resources.ListPredictions)},
 		{get, "/api/v1/predictions/{id}", viewer, spec(resources.GetPrediction)},
+		{post, "/api/v1/predictions/{id}/acknowledge", operator, spec(resources.AcknowledgePrediction)},
 		{get, "/api/v1/breaches", viewer, spec(resources.ListBreaches)},
 		{get, "/api/v1/breaches/{id}", viewer, spec(resources.GetBreach)},
+		{post, "/api/v1/breaches/{id}/acknowledge", operator, spec(resources.AcknowledgeBreach)},
 		{get, "/api/v1/forecasts", viewer, spec(resources.ListForecasts)},
 		{get, "/api/v1/scorecard", viewer, spec(resources.GetScorecard)},
 
 		{get, "/api/v1/tokens", admin, spec(resources.ListTokens)},
 		{post, "/api/v1/tokens", admin, spec(resources.CreateToken)},
 		{del, "/api/v1/tokens/{id}", admin, spec(resources.DeleteToken)},
+
+		{get, "/api/v1/audit", admin, spec(resources.ListAudit)},
 
 		{get, "/api/agent/config", agent, spec(resources.GetAgentConfig)},
 		{post, "/api/submit", agent, o.Submit},
@@ -117,19 +142,26 @@ func newResources(o Options, ring *keyring, v *validator) ServerInterfaceWrapper
 		targetHandlers{o.Targets, o.Clock},
 		ruleHandlers{o.Rules, o.Restorer, o.Clock, tests},
 		tests,
-		subscriptionHandlers{o.Subscriptions, o.NewWebhookSecret, o.Clock},
+		subscriptionHandlers{o.Subscriptions, o.Channels, o.NewWebhookSecret, o.Clock},
+		endpointHandlers{o.Endpoints, o.Secrets, o.Subscriptions, o.NewWebhookSecret},
+		deliveryHandlers{o.Deliveries, o.Subscriptions},
+		replayHandlers{o.Replayer, o.Subscriptions, o.Events, o.Clock},
+		silenceHandlers{o.Silences, o.Clock},
 		eventHandlers{o.Events},
 		predictionHandlers{o.Predictions},
+		acknowledgementHandlers{o.Acknowledger, o.Predictions, o.Clock},
 		forecastHandlers{o.Forecasts},
 		curveHandlers{o.Curves},
 		scorecardHandlers{o.Scorecards, o.Clock},
 		tokenHandlers{o.Tokens, ring, o.Clock},
+		auditHandlers{o.Audit},
 		agentHandlers{o.Hosts, o.Seen, o.Checks, o.ShellEquivalent, o.Clock, o.Logger},
 	}
+	v.judges = h.judges()
 	return ServerInterfaceWrapper{
 		Handler: NewStrictHandlerWithOptions(h, nil, StrictHTTPServerOptions{
 			RequestErrorHandlerFunc:  v.refuse,
-			ResponseErrorHandlerFunc: v.failures.write,
+			ResponseErrorHandlerFunc: v.failures.reject,
 		}),
 		ErrorHandlerFunc: v.refuse,
 	}

@@ -125,6 +125,7 @@ func TestMalformedRequests(t *testing.T) {
 	s := newServer(t)
 	doc := loadSpec(t)
 	rnd := rand.New(rand.NewPCG(1, 2))
+	existing := s.populate()
 	var ops []*openapi3.Operation
 	paths := map[*openapi3.Operation][2]string{}
 	for path, item := range doc.Paths.Map() {
@@ -138,11 +139,15 @@ func TestMalformedRequests(t *testing.T) {
 	}
 	slices.SortFunc(ops, func(a, b *openapi3.Operation) int { return strings.Compare(a.OperationID, b.OperationID) })
 	seen := map[int]int{}
-	const requests = 1500
+	const requests = 2000
 	for i := range requests {
 		op := ops[i%len(ops)]
 		method, path := paths[op][0], paths[op][1]
-		path = strings.ReplaceAll(path, "{id}", url.PathEscape(nastyText(rnd)+"x"))
+		id, endpoint := url.PathEscape(nastyText(rnd)+"x"), url.PathEscape(nastyText(rnd)+"x")
+		if known := existing[strings.Split(path+"///", "/")[3]]; known != "" && method != "DELETE" && rnd.IntN(2) == 0 {
+			id, endpoint = known, existing["endpoints"]
+		}
+		path = strings.NewReplacer("{id}", id, "{endpoint_id}", endpoint).Replace(path)
 		query := url.Values{}
 		for _, p := range op.Parameters {
 			if p.Value.In == "query" && rnd.IntN(2) == 0 {
@@ -170,9 +175,32 @@ func TestMalformedRequests(t *testing.T) {
 		}
 	}
 	t.Logf("answers by status: %v", seen)
-	if seen[400] < requests/4 || seen[404] == 0 || seen[201] == 0 {
+	if seen[422] < requests/8 || seen[400] == 0 || seen[404] == 0 || seen[201] == 0 {
 		t.Errorf("the requests do not reach far enough: %v", seen)
 	}
+}
+
+// populate makes one of each, so that requests reach behind what only looks for
+// it, and returns their IDs by the resource.
+func (s *server) populate() map[string]string {
+	s.t.Helper()
+	existing := map[string]string{"hosts": string(s.host.ID)}
+	last := func(at string) string { return at[strings.LastIndexByte(at, '/')+1:] }
+	for _, r := range resources()[1:4] {
+		existing[last(r.path)] = last(s.call(barograph.RoleOperator, "POST", r.path, r.least).want(s.t, 201).header.Get("Location"))
+	}
+	at, endpoint, with := s.subscribe(hook)
+	with.Subscription.Endpoints[0].URL = "https://127.0.0.1/" // to which nothing is sent
+	if err := s.db.UpdateSubscription(s.t.Context(), with.Subscription); err != nil {
+		s.t.Fatal(err)
+	}
+	p, b := s.warn()
+	silence, _ := s.silence(`{"matchers":"{host=\"db-1\"}","duration":"2h","comment":"new disks"}`)
+	existing["subscriptions"], existing["endpoints"], existing["silences"] = last(at), last(endpoint), last(silence)
+	existing["predictions"], existing["breaches"] = string(p.ID), string(b.ID)
+	d := s.deliver(1, with.Subscription)[0]
+	existing["deliveries"], existing["events"] = string(d.ID), string(d.EventID)
+	return existing
 }
 
 // nasty returns a value that mostly has the right shape, with something wrong in it.

@@ -2,30 +2,22 @@ package api
 
 import (
 	"context"
-	"fmt"
-	"slices"
-	"time"
 
 	"github.com/barograph/barograph"
 )
 
-// Subscriptions keeps the subscriptions with the secrets of their webhooks.
+// Subscriptions keeps the subscriptions with the secrets of their endpoints.
 type Subscriptions interface {
-	SubscriptionReader
+	Subscriptions(ctx context.Context, page barograph.Page) ([]barograph.Subscription, error)
+	Subscription(ctx context.Context, id barograph.SubscriptionID) (barograph.Subscription, error)
 	CreateSubscription(ctx context.Context, s barograph.Subscription) error
 	UpdateSubscription(ctx context.Context, s barograph.Subscription) error
 	DeleteSubscription(ctx context.Context, id barograph.SubscriptionID) error
 }
 
-// SubscriptionReader gives subscriptions and what was sent for them.
-type SubscriptionReader interface {
-	Subscriptions(ctx context.Context, page barograph.Page) ([]barograph.Subscription, error)
-	Subscription(ctx context.Context, id barograph.SubscriptionID) (barograph.Subscription, error)
-	Deliveries(ctx context.Context, id barograph.SubscriptionID, page barograph.Page) ([]barograph.Delivery, error)
-}
-
 type subscriptionHandlers struct {
 	subscriptions Subscriptions
+	channels      Channels
 	newSecret     func() barograph.Secret
 	clock         barograph.Clock
 }
@@ -84,73 +76,12 @@ func (a subscriptionHandlers) DeleteSubscription(ctx context.Context, r DeleteSu
 	return DeleteSubscription204Response{}, nil
 }
 
-func (a subscriptionHandlers) ListDeliveries(ctx context.Context, r ListDeliveriesRequestObject) (ListDeliveriesResponseObject, error) {
-	if _, err := a.subscriptions.Subscription(ctx, r.ID); err != nil {
-		return nil, err
-	}
-	fetch := func(ctx context.Context, page barograph.Page) ([]barograph.Delivery, error) {
-		return a.subscriptions.Deliveries(ctx, r.ID, page)
-	}
-	items, next, err := list(ctx, fetch, r.Params.Limit, r.Params.After,
-		func(d barograph.Delivery) string { return string(d.ID) })
-	return ListDeliveries200JSONResponse{Items: items, Next: next}, err
-}
-
-// newSubscription fills in what was left out. Its endpoints take over from the
-// old ones that they name; the secrets are those of webhooks that got a new one.
-func (a subscriptionHandlers) newSubscription(
-	in SubscriptionInput, old []barograph.Endpoint, now time.Time,
-) (s barograph.Subscription, secrets []EndpointSecret, err error) {
-	s = presentable(barograph.Subscription{
-		Name: in.Name, EventTypes: in.EventTypes, Matchers: in.Matchers, MinSeverity: in.MinSeverity,
-		MinProbability: in.MinProbability, Enabled: or(in.Enabled, true),
-	})
-	var p barograph.Problems
-	secrets = []EndpointSecret{}
-	for i, given := range in.Endpoints {
-		e, known := endpointFrom(given, s.Endpoints, old)
-		if !known {
-			p.Addf(fmt.Sprintf("endpoints[%d].id", i), "%q is not an endpoint of this subscription, or is given twice; leave it out for a new one", given.ID)
-		}
-		if e.ID == "" {
-			e.ID = barograph.EndpointID(barograph.NewID("ept", now))
-		}
-		if e.Kind == barograph.EndpointWebhook && e.Secret == "" {
-			e.Secret = a.newSecret()
-			given.Secret = e.Secret
-		}
-		if given.Secret != "" {
-			secrets = append(secrets, EndpointSecret{EndpointID: e.ID, Secret: given.Secret.Reveal()})
-		}
-		s.Endpoints = append(s.Endpoints, e)
-	}
-	p.Merge("", s.Validate())
-	return s, secrets, p.Err("subscription")
-}
-
-// endpointFrom returns the endpoint that was given. One that names an old
-// endpoint keeps its health, and its secret if none is given.
-func endpointFrom(given EndpointInput, taken, old []barograph.Endpoint) (e barograph.Endpoint, known bool) {
-	e = barograph.Endpoint{ID: given.ID, Kind: given.Kind, URL: given.URL, To: given.To, Secret: given.Secret}
-	if given.ID == "" {
-		return e, true
-	}
-	named := func(e barograph.Endpoint) bool { return e.ID == given.ID }
-	i := slices.IndexFunc(old, named)
-	if i < 0 || slices.ContainsFunc(taken, named) {
-		return e, false
-	}
-	e.Health = old[i].Health
-	if e.Kind == barograph.EndpointWebhook && e.Secret == "" {
-		e.Secret = old[i].Secret
-	}
-	return e, true
-}
-
 // presentable returns the subscription with empty lists in place of null.
 func presentable(s barograph.Subscription) barograph.Subscription {
-	if s.EventTypes == nil {
-		s.EventTypes = []string{}
+	for _, list := range []*[]string{&s.EventTypes, &s.GroupBy} {
+		if *list == nil {
+			*list = []string{}
+		}
 	}
 	if s.Endpoints == nil {
 		s.Endpoints = []barograph.Endpoint{}

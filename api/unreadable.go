@@ -28,11 +28,28 @@ func unreadable(err error) error {
 	if _, ok := errors.AsType[*routers.RouteError](err); ok {
 		return barograph.Errorf(barograph.KindNotFound, "there is nothing at this path; GET /api/openapi.yaml says what there is")
 	}
-	fields := fieldErrors(err, "")
+	return invalidRequest(fieldErrors(err, ""), err)
+}
+
+func invalidRequest(fields []barograph.FieldError, cause error) error {
 	if len(fields) > maxFieldErrors {
 		fields = fields[:maxFieldErrors]
 	}
-	return &barograph.Error{Kind: barograph.KindInvalid, Message: "invalid request", Fields: fields, Err: err}
+	return &barograph.Error{Kind: barograph.KindInvalid, Message: "invalid request", Fields: fields, Err: cause}
+}
+
+// aboutDocument reports whether the request's document could be read, and holds
+// values that its schema does not allow; everything else is right.
+func aboutDocument(err error) bool {
+	switch e := err.(type) { //nolint:errorlint // the tree is walked node by node
+	case openapi3.MultiError:
+		return !slices.ContainsFunc(e, func(inner error) bool { return !aboutDocument(inner) })
+	case *openapi3filter.RequestError:
+		return e.Parameter == nil && aboutDocument(e.Err)
+	case *openapi3.SchemaError:
+		return true
+	}
+	return false
 }
 
 // fieldErrors returns what is wrong where. The name is that of the parameter in

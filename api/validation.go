@@ -24,6 +24,7 @@ type validator struct {
 	doc        *openapi3.T
 	middleware func(http.Handler) http.Handler
 	failures   failures
+	judges     map[string]judge // by operation
 }
 
 func newValidator(f failures) (*validator, error) {
@@ -62,7 +63,12 @@ func (v *validator) refuse(w http.ResponseWriter, r *http.Request, err error) {
 		v.failures.write(w, r, err)
 		return
 	}
-	v.failures.write(w, r, unreadable(err))
+	if !aboutDocument(err) {
+		v.failures.write(w, r, unreadable(err))
+		return
+	}
+	told := fieldErrors(err, "")
+	v.failures.reject(w, r, invalidRequest(append(told, v.alsoWrong(r, told)...), err))
 }
 
 // formats are the texts that the root package reads; a text that it can't read

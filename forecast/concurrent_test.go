@@ -24,6 +24,7 @@ var errAway = errors.New("away")
 type island struct {
 	mu    sync.Mutex
 	rules []barograph.Rule
+	err   error // of listing the rules
 	heard map[barograph.RuleID][]time.Time
 	delay map[string]time.Duration // of the store, by metric
 	panic map[string]bool          // of the calibrator, by host
@@ -44,7 +45,7 @@ func newIsland(ids ...barograph.RuleID) *island {
 func (i *island) Rules(context.Context, barograph.Page) ([]barograph.Rule, error) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	return i.rules, nil
+	return i.rules, i.err
 }
 
 func (i *island) Forecasted(_ context.Context, r barograph.Rule, fs []barograph.Forecast) error {
@@ -58,7 +59,10 @@ func (i *island) Write(context.Context, []barograph.Sample) error { return nil }
 
 // Select gives two series that rise, and will cross the limit in a day.
 func (i *island) Select(ctx context.Context, q barograph.Query) ([]barograph.SeriesPoints, error) {
-	if d := i.delay[q.Selector.Metric]; d > 0 {
+	i.mu.Lock()
+	d := i.delay[q.Selector.Metric]
+	i.mu.Unlock()
+	if d > 0 {
 		wait := time.NewTimer(d)
 		defer wait.Stop()
 		select {
@@ -91,6 +95,22 @@ func (i *island) Calibrate(_ barograph.Rule, fc barograph.Forecast) barograph.Fo
 // run runs a forecaster for so long.
 func (i *island) run(t *testing.T, d time.Duration, change func(*forecast.Config)) *forecast.Forecaster {
 	t.Helper()
+	f := i.forecaster(t, change)
+	i.goOn(t, f, d)
+	return f
+}
+
+func (i *island) goOn(t *testing.T, f *forecast.Forecaster, d time.Duration) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), d)
+	defer cancel()
+	if err := f.Run(ctx); err != nil {
+		t.Error(err)
+	}
+}
+
+func (i *island) forecaster(t *testing.T, change func(*forecast.Config)) *forecast.Forecaster {
+	t.Helper()
 	cfg := forecast.DefaultConfig()
 	if change != nil {
 		change(&cfg)
@@ -100,11 +120,6 @@ func (i *island) run(t *testing.T, d time.Duration, change func(*forecast.Config
 	})
 	if err != nil {
 		t.Fatal(err)
-	}
-	ctx, cancel := context.WithTimeout(t.Context(), d)
-	defer cancel()
-	if err := f.Run(ctx); err != nil {
-		t.Error(err)
 	}
 	return f
 }

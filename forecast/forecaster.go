@@ -57,6 +57,7 @@ type Forecaster struct {
 	engine  *Engine
 	stats   *stats
 	trouble *troubles
+	pulse   *barograph.Pulse
 	told    time.Time // when the log was last told how it goes; of Run's goroutine
 
 	reading chan struct{} // holds one for each reading of the store
@@ -80,6 +81,7 @@ func New(cfg Config, rules Rules, reader barograph.SampleReader, writer barograp
 		cfg: cfg, rules: rules, reader: reader, writer: writer, sink: sink, deps: deps,
 		engine:  NewEngine(),
 		trouble: newTroubles(deps.Log),
+		pulse:   barograph.NewPulse(cfg.Interval.Std()),
 		reading: make(chan struct{}, readsAtOnce),
 		asking:  make(chan struct{}, cmp.Or(cfg.Workers, runtime.GOMAXPROCS(0))),
 		jobs:    map[barograph.RuleID]*job{},
@@ -97,6 +99,7 @@ func (f *Forecaster) Run(ctx context.Context) error {
 	defer sweeps.Wait()
 	for {
 		f.await(ctx, f.sweep(ctx, &sweeps))
+		f.pulse.Beat(f.trouble.ofAll(len(f.all())))
 		f.tell(ctx)
 		select {
 		case <-ctx.Done():
@@ -123,7 +126,7 @@ func (f *Forecaster) sweep(ctx context.Context, sweeps *sync.WaitGroup) (done <-
 	finished := make(chan struct{})
 	began := time.Now()
 	rules, err := f.list(ctx)
-	if f.trouble.note(ctx, "list rules", "", err); err != nil {
+	if f.trouble.note(ctx, listRules, "", err); err != nil {
 		close(finished)
 		return finished
 	}
@@ -131,12 +134,12 @@ func (f *Forecaster) sweep(ctx context.Context, sweeps *sync.WaitGroup) (done <-
 	var all sync.WaitGroup
 	for _, rule := range rules {
 		j := f.job(rule.ID)
-		if !j.busy.CompareAndSwap(false, true) {
+		if !j.busy.CompareAndSwap(nil, &work{rule.Name, began}) {
 			f.stats.busy.Inc()
 			continue
 		}
 		all.Go(func() {
-			defer j.busy.Store(false)
+			defer j.busy.Store(nil)
 			f.forecastRule(ctx, j, rule)
 		})
 	}

@@ -206,7 +206,7 @@ func (h *history) question(t *track, now time.Time, buf []float64) Question {
 	oldest := h.oldest(now)
 	values = values[min(max(0, oldest-h.first*blockCells), int64(len(values))):]
 	return Question{
-		Values: values, Start: h.grid.start(max(oldest, h.first*blockCells)), Step: h.grid.Step, Now: now,
+		Metric: h.rule.Series.Metric, Values: values, Start: h.grid.start(max(oldest, h.first*blockCells)), Step: h.grid.Step, Now: now,
 		Limit: h.rule.Limit, Operator: h.rule.Operator, Horizon: h.grid.Horizon, Bounds: h.rule.Bounds,
 	}
 }

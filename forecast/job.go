@@ -15,8 +15,8 @@ import (
 
 // job is the forecasting of one rule.
 type job struct {
-	busy atomic.Bool
-	gone atomic.Bool // the rule is; what is still done for it leaves no trace
+	busy atomic.Pointer[work] // nil: with nothing
+	gone atomic.Bool          // the rule is; what is still done for it leaves no trace
 
 	// Of the goroutine that keeps it busy.
 	history *history
@@ -89,11 +89,11 @@ func (f *Forecaster) forecastRule(ctx context.Context, j *job, rule barograph.Ru
 	if err != nil {
 		err = fmt.Errorf("read the series of rule %s: %w", rule.Name, err)
 	}
-	f.note(ctx, j, "read series", err)
+	f.note(ctx, j, readSeries, err)
 	if !known {
 		return
 	}
-	f.note(ctx, j, "count series", h.excess(f.cfg.MaxSeries))
+	f.note(ctx, j, countSeries, h.excess(f.cfg.MaxSeries))
 
 	asked, outcomes := f.ask(ctx, h, now)
 	if ctx.Err() != nil {
@@ -101,7 +101,7 @@ func (f *Forecaster) forecastRule(ctx context.Context, j *job, rule barograph.Ru
 	}
 	j.commit(h, asked, outcomes)
 	f.deliver(ctx, j, asked)
-	f.note(ctx, j, "write results", f.writeResults(ctx, h, now))
+	f.note(ctx, j, writeResults, f.writeResults(ctx, h, now))
 }
 
 // note takes the outcome of a step of the job.
@@ -163,7 +163,7 @@ func (f *Forecaster) deliver(ctx context.Context, j *job, asked []*track) {
 	}
 	err := f.sink.Forecasted(ctx, h.rule, news)
 	j.unheard = err != nil
-	f.note(ctx, j, "hand over forecasts", err)
+	f.note(ctx, j, handOver, err)
 	if err == nil {
 		return
 	}

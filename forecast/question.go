@@ -8,6 +8,9 @@ import (
 
 // Question asks when a series will cross a limit.
 type Question struct {
+	// Metric names what is measured, so that reasons have its unit; "": bare
+	// numbers.
+	Metric string
 	// Values are on a regular grid, oldest first. NaN is a null, and so is ±Inf.
 	Values []float64
 	Start  time.Time     // the beginning of the first step; needed with Now only

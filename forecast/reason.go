@@ -29,7 +29,7 @@ func (s *Series) reason(q Question, seen Passage) string {
 	var b strings.Builder
 	if seen.Windows > 0 {
 		fmt.Fprintf(&b, "in %d of the %d %s of the last %s a limit as near as this one (%s) was reached within %s",
-			seen.Hits, seen.Windows, seen.Witnesses, words(q.steps(s.now+1)), number(s.amount(s.gap)), words(q.span()))
+			seen.Hits, seen.Windows, seen.Witnesses, words(q.steps(s.now+1)), q.reading(s.amount(s.gap)), words(q.span()))
 	}
 	t, ok := s.course, s.hasCourse
 	if ok && t.trust() > .5 {
@@ -38,11 +38,11 @@ func (s *Series) reason(q Question, seen Passage) string {
 		}
 		b.WriteString(s.pace(q, t))
 		if t.slope > 0 {
-			fmt.Fprintf(&b, " and has %s to go", number(s.amount(s.gap)))
+			fmt.Fprintf(&b, " and has %s to go", q.reading(s.amount(s.gap)))
 		}
 	}
 	if b.Len() == 0 {
-		fmt.Fprintf(&b, "the limit is %s away", number(s.amount(s.gap)))
+		fmt.Fprintf(&b, "the limit is %s away", q.reading(s.amount(s.gap)))
 	}
 	return b.String()
 }
@@ -54,7 +54,7 @@ func (s *Series) pace(q Question, t trend) string {
 	if (t.slope > 0) == q.Operator.Upward() {
 		verb = "rises"
 	}
-	return fmt.Sprintf("the value %s by about %s %s", verb, number(s.amount(abs(t.slope)*float64(unit)/float64(stepOf(q)))), name)
+	return fmt.Sprintf("the value %s by about %s %s", verb, q.reading(s.amount(abs(t.slope)*float64(unit)/float64(stepOf(q)))), name)
 }
 
 func paceUnit(horizon time.Duration) (time.Duration, string) {
@@ -86,13 +86,8 @@ func duration(nanoseconds float64) time.Duration {
 	return time.Duration(nanoseconds)
 }
 
-// number writes a value with four significant digits.
-func number(v float64) string {
-	if a := abs(v); a >= 1e4 && a < 1e15 {
-		return strconv.FormatFloat(v, 'f', 0, 64)
-	}
-	return strconv.FormatFloat(v, 'g', 4, 64)
-}
+// reading writes a value, or a difference of two, in its unit.
+func (q Question) reading(v float64) string { return barograph.Reading(q.Metric, v) }
 
 // words writes a duration in the largest unit of which there are two or more,
 // with one decimal at most.

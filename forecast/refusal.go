@@ -49,10 +49,10 @@ func (s *Series) refuseEarly(q Question, a *Answer) bool {
 		return a.refusef(barograph.StateStale, "the last sample is %s old", words(age))
 	}
 	if s.breached() {
-		return a.refusef(barograph.StateAlreadyBreached, "the last value %s is %s %s", number(a.Value), q.Operator, number(q.Limit))
+		return a.refusef(barograph.StateAlreadyBreached, "the last value %s is %s %s", q.reading(a.Value), q.Operator, q.reading(q.Limit))
 	}
 	if bound, beyond := beyondBounds(q); beyond {
-		return a.refusef(barograph.StateBeyondHorizon, "the value cannot pass %s and so never is %s %s", number(bound), q.Operator, number(q.Limit))
+		return a.refusef(barograph.StateBeyondHorizon, "the value cannot pass %s and so never is %s %s", q.reading(bound), q.Operator, q.reading(q.Limit))
 	}
 	need := min(longestNeed, q.span()/2)
 	if have := q.steps(s.now + 1); have < need {
@@ -64,10 +64,10 @@ func (s *Series) refuseEarly(q Question, a *Answer) bool {
 	low, high := s.extremes(0)
 	if low == high {
 		a.CDF.fill(FloorProbability)
-		return a.refusef(barograph.StateFlat, "the value has been %s for %s", number(a.Value), words(q.steps(s.now+1)))
+		return a.refusef(barograph.StateFlat, "the value has been %s for %s", q.reading(a.Value), words(q.steps(s.now+1)))
 	}
 	if !q.Operator.Upward() && !q.Operator.Crossed(0, q.Limit) && isCount(q.Values) {
-		return a.refusef(barograph.StateBeyondHorizon, "the value is a count, never below 0, and so never is %s %s", q.Operator, number(q.Limit))
+		return a.refusef(barograph.StateBeyondHorizon, "the value is a count, never below 0, and so never is %s %s", q.Operator, q.reading(q.Limit))
 	}
 	return false
 }
@@ -95,7 +95,7 @@ func (s *Series) refuseLate(q Question, a *Answer) bool {
 		return s.refuseCalm(q, a, t, known)
 	case known && (s.now+1)/2 < s.horizon && p > .1 && p < .9 && s.tooNoisy(t):
 		return a.refusef(barograph.StateTooNoisy, "the value wanders by about %s within %s, more than the %s to the limit, and %s of history show no direction",
-			number(s.amount(deviation(t, s.horizon))), words(q.span()), number(s.amount(s.gap)), words(q.steps(s.now+1)))
+			q.reading(s.amount(deviation(t, s.horizon))), words(q.span()), q.reading(s.amount(s.gap)), words(q.steps(s.now+1)))
 	}
 	return false
 }
@@ -107,13 +107,13 @@ func (s *Series) refuseCalm(q Question, a *Answer, t trend, known bool) bool {
 	case steady && abs(pace)*farHorizons > s.gap && pace > 0:
 		left := s.gap / t.slope * float64(stepOf(q))
 		return a.refusef(barograph.StateBeyondHorizon, "%s; at that pace the limit, %s away, is reached in %s, after the horizon of %s",
-			s.pace(q, t), number(s.amount(s.gap)), words(duration(left)), words(q.span()))
+			s.pace(q, t), q.reading(s.amount(s.gap)), words(duration(left)), words(q.span()))
 	case steady && abs(pace)*farHorizons > s.gap:
-		return a.refusef(barograph.StateMovingAway, "%s, away from the limit, which is %s away", s.pace(q, t), number(s.amount(s.gap)))
+		return a.refusef(barograph.StateMovingAway, "%s, away from the limit, which is %s away", s.pace(q, t), q.reading(s.amount(s.gap)))
 	}
 	if low, high := s.extremes(0); high-low <= flatRange*s.gap {
 		return a.refusef(barograph.StateFlat, "the value has moved by no more than %s in %s; the limit is %s away",
-			number(s.amount(high-low)), words(q.steps(s.now+1)), number(s.amount(s.gap)))
+			q.reading(s.amount(high-low)), words(q.steps(s.now+1)), q.reading(s.amount(s.gap)))
 	}
 	return false
 }

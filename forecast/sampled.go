@@ -76,7 +76,7 @@ func (g Grid) Question(rule barograph.Rule, points []barograph.Point, now time.T
 		}
 	}
 	return Question{
-		Values: values, Start: g.start(first), Step: g.Step, Now: now,
+		Metric: rule.Series.Metric, Values: values, Start: g.start(first), Step: g.Step, Now: now,
 		Limit: rule.Limit, Operator: rule.Operator, Horizon: g.Horizon, Bounds: rule.Bounds,
 	}
 }

@@ -83,17 +83,26 @@ func (s *stats) read(began time.Time, found []barograph.SeriesPoints) {
 	s.points.Add(n)
 }
 
+// The steps of a sweep.
+const (
+	listRules    = "list rules"
+	readSeries   = "read series"
+	countSeries  = "count series"
+	handOver     = "hand over forecasts"
+	writeResults = "write results"
+)
+
 // troubles logs which steps of a sweep fail, each when the first rule fails in it and
 // when the last one works again.
 type troubles struct {
 	log *slog.Logger
 
 	mu      sync.Mutex
-	failing map[string]map[barograph.RuleID]bool // by step
+	failing map[string]map[barograph.RuleID]error // by step
 }
 
 func newTroubles(log *slog.Logger) *troubles {
-	return &troubles{log: log, failing: map[string]map[barograph.RuleID]bool{}}
+	return &troubles{log: log, failing: map[string]map[barograph.RuleID]error{}}
 }
 
 // note takes the outcome of a step for a rule.
@@ -107,16 +116,34 @@ func (t *troubles) note(ctx context.Context, step string, id barograph.RuleID, e
 	switch {
 	case err != nil:
 		if len(rules) == 0 {
-			rules = map[barograph.RuleID]bool{}
+			rules = map[barograph.RuleID]error{}
 			t.failing[step] = rules
 			t.log.WarnContext(ctx, "forecast step fails", "step", step, "error", err)
 		}
-		rules[id] = true
-	case rules[id]:
+		rules[id] = err
+	case rules[id] != nil:
 		if delete(rules, id); len(rules) == 0 {
 			t.log.InfoContext(ctx, "forecast step works again", "step", step)
 		}
 	}
+}
+
+// ofAll returns why nothing is forecast at all: the rules can't be listed, or
+// each of so many fails in the same step.
+func (t *troubles) ofAll(rules int) error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if err := t.failing[listRules][""]; err != nil {
+		return fmt.Errorf("%s: %w", listRules, err)
+	}
+	for _, step := range []string{readSeries, handOver, writeResults} {
+		if failing := t.failing[step]; rules > 0 && len(failing) == rules {
+			for _, err := range failing {
+				return fmt.Errorf("%s: %w", step, err)
+			}
+		}
+	}
+	return nil
 }
 
 // forget drops what is known of a rule that is gone.

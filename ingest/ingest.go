@@ -82,6 +82,7 @@ type Ingest struct {
 
 	seenMu sync.Mutex
 	seen   map[barograph.HostID]time.Time
+	pulse  *barograph.Pulse
 
 	accepted *metrics.Counter
 	rejected *metrics.Counter
@@ -95,6 +96,7 @@ func New(cfg Config, opts Options) (*Ingest, error) {
 	}
 	return &Ingest{
 		cfg: cfg, opts: opts, cache: seriesCache{seed: maphash.MakeSeed()}, seen: map[barograph.HostID]time.Time{},
+		pulse:    barograph.NewPulse(seenInterval),
 		accepted: opts.Metrics.NewCounter("barograph_ingest_samples_total"),
 		rejected: opts.Metrics.NewCounter("barograph_ingest_samples_rejected_total"),
 		ignored:  opts.Metrics.NewCounter("barograph_ingest_text_fields_ignored_total"),
@@ -112,34 +114,37 @@ func (in *Ingest) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			last, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), seenInterval, errors.New("noting the last hosts down took too long"))
 			defer cancel()
-			in.flushSeen(last)
+			_ = in.flushSeen(last) // it is logged
 			return nil
 		case <-ticks:
-			in.flushSeen(ctx)
+			in.pulse.Beat(in.flushSeen(ctx))
 		}
 	}
 }
 
-func (in *Ingest) flushSeen(ctx context.Context) {
+func (in *Ingest) flushSeen(ctx context.Context) error {
 	in.seenMu.Lock()
 	seen := maps.Clone(in.seen)
 	clear(in.seen)
 	in.seenMu.Unlock()
 	if len(seen) == 0 {
-		return
+		return nil
 	}
-	if err := in.opts.Hosts.MarkSeen(ctx, seen); err != nil {
-		if ctx.Err() == nil {
-			in.opts.Log.WarnContext(ctx, "hosts could not be marked as seen", "hosts", len(seen), "err", err)
-		}
-		in.seenMu.Lock()
-		defer in.seenMu.Unlock()
-		for id, at := range seen {
-			if at.After(in.seen[id]) {
-				in.seen[id] = at
-			}
+	err := in.opts.Hosts.MarkSeen(ctx, seen)
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() == nil {
+		in.opts.Log.WarnContext(ctx, "hosts could not be marked as seen", "hosts", len(seen), "err", err)
+	}
+	in.seenMu.Lock()
+	defer in.seenMu.Unlock()
+	for id, at := range seen {
+		if at.After(in.seen[id]) {
+			in.seen[id] = at
 		}
 	}
+	return err
 }
 
 // markSeen notes that a host was heard of. It comes first: a host that talks

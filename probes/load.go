@@ -14,21 +14,27 @@ const (
 	loadRetryMax = 30 * time.Second
 )
 
+// reading is what came of reading the targets.
+type reading struct {
+	targets []barograph.Target
+	err     error
+}
+
 // load sends the targets at the start and after each change, until ctx ends.
 // While the database is away the schedule stays as it is.
-func (s *Scheduler) load(ctx context.Context, loaded chan<- []barograph.Target) {
+func (s *Scheduler) load(ctx context.Context, loaded chan<- reading) {
 	changed, stop := s.targets.Changes()
 	defer stop()
 	retry := loadRetryMin
 	for {
 		targets, err := s.readTargets(ctx)
+		select {
+		case loaded <- reading{targets, err}:
+		case <-ctx.Done():
+			return
+		}
 		if err == nil {
 			retry = loadRetryMin
-			select {
-			case loaded <- targets:
-			case <-ctx.Done():
-				return
-			}
 			select {
 			case <-changed:
 				continue
@@ -36,10 +42,7 @@ func (s *Scheduler) load(ctx context.Context, loaded chan<- []barograph.Target) 
 				return
 			}
 		}
-		if ctx.Err() != nil {
-			return
-		}
-		if retry == loadRetryMin {
+		if retry == loadRetryMin && ctx.Err() == nil {
 			s.deps.Log.ErrorContext(ctx, "cannot read the targets; probing goes on with those known", "error", err)
 		}
 		if !wait(ctx, retry, nil) {

@@ -41,6 +41,9 @@ type Scheduler struct {
 	waiting  []*entry // due, for want of a free place not yet started
 	running  int
 	reported map[string]time.Time // when a reason for rounds that could not be made was last logged
+	unread   error                // why targets could not be read the last time
+	free     time.Time            // when a place for a round was last free, or became so
+	pulse    *barograph.Pulse
 }
 
 // New returns a scheduler that reads targets and writes to writer.
@@ -53,6 +56,7 @@ func New(cfg Config, targets Targets, writer barograph.SampleWriter, deps Deps) 
 		sink:     newSink(cfg, writer, deps.Log, deps.Metrics),
 		schedule: newSchedule(),
 		reported: map[string]time.Time{},
+		pulse:    barograph.NewPulse(beatEvery),
 	}
 	s.stats = newSchedulerMetrics(deps.Metrics)
 	return s, nil
@@ -70,7 +74,7 @@ type round struct {
 // Run probes until ctx ends, writes what is left, and returns nil.
 func (s *Scheduler) Run(ctx context.Context) error {
 	var tasks sync.WaitGroup
-	loaded := make(chan []barograph.Target)
+	loaded := make(chan reading)
 	tasks.Go(func() { s.load(ctx, loaded) })
 
 	// The sink outlives the rounds, so that what they gave is written.
@@ -89,21 +93,22 @@ func (s *Scheduler) Run(ctx context.Context) error {
 }
 
 // loop owns the schedule until ctx ends.
-func (s *Scheduler) loop(ctx context.Context, loaded <-chan []barograph.Target, tasks *sync.WaitGroup) {
+func (s *Scheduler) loop(ctx context.Context, loaded <-chan reading, tasks *sync.WaitGroup) {
 	done := make(chan round, s.cfg.Concurrency)
 	timer := time.NewTimer(time.Hour)
 	defer timer.Stop()
+	s.free = time.Now()
 	for {
 		s.queueDue(time.Now())
 		s.startWaiting(ctx, tasks, done)
-		timer.Reset(s.untilNext(time.Now()))
+		s.pulse.Beat(s.trouble(time.Now()))
+		timer.Reset(min(s.untilNext(time.Now()), beatEvery))
 		select {
 		case <-ctx.Done():
 			return
 		case <-timer.C:
-		case targets := <-loaded:
-			s.schedule.replace(targets, time.Now())
-			s.stats.setTargets(len(s.schedule.entries))
+		case r := <-loaded:
+			s.takeOver(r)
 		case r := <-done:
 			s.finish(r)
 			for range len(done) {
@@ -111,6 +116,16 @@ func (s *Scheduler) loop(ctx context.Context, loaded <-chan []barograph.Target, 
 			}
 		}
 	}
+}
+
+// takeOver takes over targets that were read; if they could not be, the old
+// ones stay.
+func (s *Scheduler) takeOver(r reading) {
+	if s.unread = r.err; r.err != nil {
+		return
+	}
+	s.schedule.replace(r.targets, time.Now())
+	s.stats.setTargets(len(s.schedule.entries))
 }
 
 func (s *Scheduler) untilNext(now time.Time) time.Duration {
@@ -172,6 +187,7 @@ func (s *Scheduler) probe(ctx context.Context, r round) round {
 
 func (s *Scheduler) finish(r round) {
 	s.running--
+	s.free = time.Now()
 	r.entry.running = false
 	s.stats.count(r.target.Kind, r.result)
 	switch {

@@ -80,6 +80,8 @@ type bench struct {
 	prober  *script
 	metrics *metrics.Set
 	stop    func()
+
+	scheduler *probes.Scheduler
 }
 
 // start runs a scheduler; all of it must be called within a synctest bubble.
@@ -93,6 +95,7 @@ func start(t *testing.T, cfg probes.Config, prober *script, targets ...barograph
 	if err != nil {
 		t.Fatal(err)
 	}
+	b.scheduler = s
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error)
 	go func() { done <- s.Run(ctx) }()

@@ -1,6 +1,7 @@
 package probes
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"log/slog"
@@ -33,6 +34,7 @@ type sink struct {
 	queue []barograph.Sample
 
 	away          bool // the store is, as last logged; run's alone
+	pulse         *barograph.Pulse
 	written       *metrics.Counter
 	dropped       *metrics.Counter
 	refused       *metrics.Counter
@@ -43,6 +45,7 @@ func newSink(cfg Config, writer barograph.SampleWriter, log *slog.Logger, set *m
 	s := &sink{
 		cfg: cfg, writer: writer, log: log,
 		some: make(chan struct{}, 1), full: make(chan struct{}, 1),
+		pulse:         barograph.NewPulse(beatEvery + cfg.WriteTimeout.Std()),
 		written:       set.GetOrCreateCounter("barograph_probe_samples_written_total"),
 		dropped:       set.GetOrCreateCounter("barograph_probe_samples_dropped_total"),
 		refused:       set.GetOrCreateCounter("barograph_probe_samples_refused_total"),
@@ -92,9 +95,14 @@ func signal(c chan<- struct{}) {
 // run writes until ctx ends, then once more what is left.
 func (s *sink) run(ctx context.Context) {
 	retry := writeRetryMin
+	idle := time.NewTicker(beatEvery)
+	defer idle.Stop()
 	for {
 		select {
 		case <-s.some:
+		case <-idle.C:
+			s.pulse.Beat(nil)
+			continue
 		case <-ctx.Done():
 			s.writeRest(ctx)
 			return
@@ -146,6 +154,7 @@ func (s *sink) writeBatch(ctx context.Context) bool {
 	case writeCtx.Err() != nil, barograph.KindOf(err) == barograph.KindUnavailable:
 		s.writeFailures.Inc()
 		s.giveBack(batch)
+		s.pulse.Beat(cmp.Or(context.Cause(writeCtx), err))
 		if ctx.Err() == nil {
 			s.reportAway(ctx, err)
 		}
@@ -155,6 +164,7 @@ func (s *sink) writeBatch(ctx context.Context) bool {
 		s.dropped.Add(len(batch))
 		s.log.ErrorContext(ctx, "cannot write samples of probes; they are dropped", "samples", len(batch), "error", err)
 	}
+	s.pulse.Beat(nil)
 	s.reportBack(ctx)
 	return true
 }

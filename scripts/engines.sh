@@ -1,5 +1,5 @@
 #!/bin/sh
-# Tests the backends that need a server of their own, against the real one.
+# Tests what needs a server of somebody else's, against the real one.
 #
 #   scripts/engines.sh install   build the servers into ./bin, if they are not there
 #   scripts/engines.sh test      install, then run the tests; arguments go to go test
@@ -8,18 +8,26 @@ cd "$(dirname "$0")/.."
 
 influxd=$PWD/bin/influxd
 influxd_version=v1.8.3 # the newest that go install builds; speaks the v2 API and Flux
+alertmanager=$PWD/bin/alertmanager
+alertmanager_version=v0.28.1 # go install builds it: newer ones lack their pages then
 
 install() {
-	[ -x "$influxd" ] && return
-	echo "engines: building influxd $influxd_version, this takes a minute"
-	GOBIN=$PWD/bin go install "github.com/influxdata/influxdb/cmd/influxd@$influxd_version"
+	build influxd "github.com/influxdata/influxdb/cmd/influxd@$influxd_version"
+	build alertmanager "github.com/prometheus/alertmanager/cmd/alertmanager@$alertmanager_version"
+}
+
+build() {
+	[ -x "bin/$1" ] && return
+	echo "engines: building $2, this takes a minute"
+	GOBIN=$PWD/bin go install "$2"
 }
 
 run_tests() {
 	packages=./internal/influx/...
 	[ -d test/engines ] && packages="$packages ./test/engines/..."
 	# shellcheck disable=SC2086 # one word a package
-	BAROGRAPH_TEST_INFLUXD=$influxd BAROGRAPH_TEST_ENGINES=require go test -count=1 "$@" $packages
+	BAROGRAPH_TEST_INFLUXD=$influxd BAROGRAPH_TEST_ALERTMANAGER=$alertmanager BAROGRAPH_TEST_ENGINES=require \
+		go test -count=1 "$@" $packages
 }
 
 case ${1-} in

@@ -92,7 +92,7 @@ func refused(res *http.Response, text []byte) error {
 		return fmt.Errorf("the server answers %s", res.Status)
 	}
 	kind := barograph.KindUnavailable
-	if res.StatusCode == http.StatusBadRequest {
+	if res.StatusCode == http.StatusBadRequest || res.StatusCode == http.StatusUnprocessableEntity {
 		kind = barograph.KindInvalid
 	}
 	return &barograph.Error{Kind: kind, Message: "the server refuses: " + problem.Detail, Fields: problem.Errors}

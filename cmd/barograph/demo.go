@@ -80,24 +80,29 @@ func playDemo(ctx context.Context, opts demoOptions, std streams) (err error) {
 	if err != nil {
 		return err
 	}
+	broken, err := demo.NewBroken(ctx)
+	if err != nil {
+		return err
+	}
 	fmt.Fprintf(std.out, "Barograph demo at %s, token %s; Ctrl-C ends it.\n", a.URL(), a.AdminToken().Reveal())
-	return perform(ctx, a, receiver, demo.New(demo.Options{
-		Server: a.URL(), Token: a.AdminToken(), Clock: clock, Receiver: receiver, Out: std.out,
+	return perform(ctx, []func(context.Context) error{a.Run, receiver.Run, broken.Run}, demo.New(demo.Options{
+		Server: a.URL(), Token: a.AdminToken(), Clock: clock, Receiver: receiver, Broken: broken, Out: std.out,
 		Client: &http.Client{Timeout: 30 * time.Second},
 	}))
 }
 
-// perform plays the story until ctx ends, on a server that runs a little longer:
-// what the demo says in the end it asks the server. If the server or the
-// receiver fails, the story ends.
-func perform(ctx context.Context, a *app.App, receiver *demo.Receiver, d *demo.Demo) error {
+// perform plays the story until ctx ends, on a stage, the server and the
+// receivers, that runs a little longer: what the demo says in the end it asks the
+// server. If the stage fails, the story ends.
+func perform(ctx context.Context, stage []func(context.Context) error, d *demo.Demo) error {
 	story, endStory := context.WithCancel(ctx)
 	defer endStory()
-	stage, leaveStage := context.WithCancel(context.WithoutCancel(ctx))
+	onStage, leaveStage := context.WithCancel(context.WithoutCancel(ctx))
 	defer leaveStage()
 	var g errgroup.Group
-	g.Go(func() error { defer endStory(); return a.Run(stage) })
-	g.Go(func() error { defer endStory(); return receiver.Run(stage) })
+	for _, run := range stage {
+		g.Go(func() error { defer endStory(); return run(onStage) })
+	}
 	g.Go(func() error { defer leaveStage(); return d.Run(story) })
 	return g.Wait()
 }
@@ -114,7 +119,7 @@ func demoConfig() app.Config {
 	cfg.Alerting.Interval = barograph.Duration(10 * time.Minute)
 	cfg.Alerting.HostSilentAfter = barograph.Duration(4 * time.Hour)
 	cfg.Alerting.MaxSampleAge = barograph.Duration(6 * time.Hour)
-	cfg.Delivery.Webhook.AllowHTTP = true
-	cfg.Delivery.Webhook.AllowNetworks = []string{"127.0.0.0/8"}
+	cfg.Delivery.AllowHTTP = true
+	cfg.Delivery.AllowNetworks = []string{"127.0.0.0/8"}
 	return cfg
 }

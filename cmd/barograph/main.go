@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	_ "time/tzdata" // maintenance windows name time zones, also where the machine has none
 
 	"github.com/barograph/barograph"
 )

@@ -95,11 +95,19 @@ func (a *App) setUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	wakeSenders, err := a.addDelivery(db, events)
+	curves, err := a.addCurves(db, store)
 	if err != nil {
 		return err
 	}
-	engine, err := a.addAlerting(ctx, db, store, wakeSenders)
+	senders, err := a.addDelivery(db, events, curves)
+	if err != nil {
+		return err
+	}
+	engine, err := a.addAlerting(ctx, db, store, senders.wake)
+	if err != nil {
+		return err
+	}
+	watchdog, err := a.addWatchdog(engine, events)
 	if err != nil {
 		return err
 	}
@@ -108,18 +116,15 @@ func (a *App) setUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	curves, err := a.addCurves(db, store)
-	if err != nil {
-		return err
-	}
 	in, err := a.addIngest(writer, db)
 	if err != nil {
 		return err
 	}
-	if err := a.addProbes(db, writer); err != nil {
+	prober, err := a.addProbes(db, writer)
+	if err != nil {
 		return err
 	}
-	handler, err := a.newAPI(parts{store, promQL, db, events, engine, forecaster, curves, in}) //nolint:contextcheck // loading the embedded specification waits for nobody
+	handler, err := a.newAPI(parts{store, promQL, db, events, senders, engine, watchdog, forecaster, curves, in, prober}) //nolint:contextcheck // loading the embedded specification waits for nobody
 	if err != nil {
 		return err
 	}

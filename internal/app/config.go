@@ -138,5 +138,6 @@ func (c Config) CheckFiles() error {
 			p.Addf("tls", "certificate %s with key %s: %s", c.TLS.CertFile, c.TLS.KeyFile, err)
 		}
 	}
+	p.Merge("delivery", c.Delivery.CheckFiles())
 	return p.Err("configuration")
 }

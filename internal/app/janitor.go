@@ -12,6 +12,7 @@ import (
 type janitor struct {
 	events interface {
 		Prune(ctx context.Context, before time.Time) (int, error)
+		PruneType(ctx context.Context, t barograph.EventType, before time.Time) (int, error)
 	}
 	keep  time.Duration
 	clock barograph.Clock
@@ -32,8 +33,17 @@ func (j janitor) run(ctx context.Context) error {
 	}
 }
 
+// keepWatchdog is how long events are kept that only say that all is well.
+const keepWatchdog = barograph.Day
+
 func (j janitor) forget(ctx context.Context) {
-	n, err := j.events.Prune(ctx, j.clock.Now().Add(-j.keep))
+	now := j.clock.Now()
+	n, err := j.events.Prune(ctx, now.Add(-j.keep))
+	if err == nil {
+		var alive int
+		alive, err = j.events.PruneType(ctx, barograph.EventWatchdog, now.Add(-keepWatchdog))
+		n += alive
+	}
 	switch {
 	case err != nil && ctx.Err() == nil:
 		j.log.WarnContext(ctx, "old events could not be deleted", "err", err)

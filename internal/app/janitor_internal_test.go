@@ -23,17 +23,21 @@ func TestJanitorForgetsOldEvents(t *testing.T) {
 	defer db.Close()
 	now := time.Now()
 	var events []barograph.Event
-	for _, age := range []time.Duration{11 * barograph.Day, 9 * barograph.Day} {
+	var ids []barograph.EventID
+	add := func(kind barograph.EventType, age time.Duration) {
 		at := now.Add(-age)
-		events = append(events, barograph.Event{
-			ID: barograph.EventID(barograph.NewID("evt", at)), Type: barograph.EventHostSilent, Time: at, Severity: barograph.SeverityInfo,
-		})
+		ids = append(ids, barograph.EventID(barograph.NewID("evt", at)))
+		events = append(events, barograph.Event{ID: ids[len(ids)-1], Type: kind, Time: at, Severity: barograph.SeverityInfo})
 	}
+	add(barograph.EventHostSilent, 11*barograph.Day)
+	add(barograph.EventHostSilent, 9*barograph.Day)
+	add(barograph.EventWatchdog, 25*time.Hour) // says no more than that all was well
+	add(barograph.EventWatchdog, 23*time.Hour)
 	if err := db.Record(t.Context(), barograph.Change{Events: events}); err != nil {
 		t.Fatal(err)
 	}
 	// Only what nobody waits for any more is forgotten.
-	if err := db.MarkPublished(t.Context(), []barograph.EventID{events[0].ID, events[1].ID}); err != nil {
+	if err := db.MarkPublished(t.Context(), ids); err != nil {
 		t.Fatal(err)
 	}
 	j := janitor{db, 10 * barograph.Day, barograph.WallClock{}, slog.New(slog.DiscardHandler)}
@@ -42,8 +46,8 @@ func TestJanitorForgetsOldEvents(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(left) != 1 || left[0].ID != events[1].ID {
-		t.Errorf("%d events are left: %v, want the younger one", len(left), left)
+	if len(left) != 2 || left[0].ID != ids[3] || left[1].ID != ids[1] {
+		t.Errorf("%d events are left: %v, want the younger one of each type", len(left), left)
 	}
 }
 
@@ -51,6 +55,10 @@ type pruner struct{ before []time.Time }
 
 func (p *pruner) Prune(_ context.Context, before time.Time) (int, error) {
 	p.before = append(p.before, before)
+	return 0, errors.New("the database is busy")
+}
+
+func (p *pruner) PruneType(context.Context, barograph.EventType, time.Time) (int, error) {
 	return 0, errors.New("the database is busy")
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"path/filepath"
+	"time"
 
 	"github.com/barograph/barograph/agent"
 	"github.com/barograph/barograph/alerting"
@@ -37,23 +38,53 @@ func (a *App) openBus() (*bus.Bus, error) {
 	return events, nil
 }
 
-// addDelivery adds those who send events, and returns what wakes them.
-func (a *App) addDelivery(db *configdb.DB, events *bus.Bus) (wake func(), err error) {
-	notifiers, err := alerting.NewNotifiers(a.cfg.Delivery, alerting.Reach{})
+// senders are those who carry events away.
+type senders struct {
+	relay      *alerting.Relay
+	dispatcher *alerting.Dispatcher
+}
+
+// wake says that there are new events.
+func (s senders) wake() {
+	s.relay.Wake()
+	s.dispatcher.Wake()
+}
+
+func (a *App) addDelivery(db *configdb.DB, events *bus.Bus, curves *forecast.Curves) (senders, error) {
+	instance, err := instanceID(a.dir, time.Now())
 	if err != nil {
-		return nil, err
+		return senders{}, err
 	}
-	dispatcher, err := alerting.NewDispatcher(a.cfg.Delivery, db, notifiers, alerting.DispatcherDeps{Log: a.log, Metrics: a.metrics})
+	notifiers, err := alerting.NewNotifiers(a.cfg.Delivery, alerting.NotifierDeps{Curves: curves, Clock: a.clock, Log: a.log})
 	if err != nil {
-		return nil, err
+		return senders{}, err
+	}
+	dispatcher, err := alerting.NewDispatcher(a.cfg.Delivery, db, notifiers, alerting.DispatcherDeps{
+		Instance: instance, Log: a.log, Metrics: a.metrics,
+	})
+	if err != nil {
+		return senders{}, err
 	}
 	relay := alerting.NewRelay(db, events, a.log, a.metrics)
 	a.life.add("dispatcher", dispatcher.Run)
 	a.life.add("relay", relay.Run)
-	return func() {
-		relay.Wake()
-		dispatcher.Wake()
-	}, nil
+	return senders{relay, dispatcher}, nil
+}
+
+// addWatchdog adds who tries out the whole way of an event all the time.
+func (a *App) addWatchdog(engine *alerting.Engine, events *bus.Bus) (*alerting.Watchdog, error) {
+	client, err := a.cfg.Delivery.GuardedClient(alerting.Reach{})
+	if err != nil {
+		return nil, err
+	}
+	w, err := alerting.NewWatchdog(a.cfg.Delivery.Watchdog, alerting.WatchdogDeps{
+		Announcer: engine, Subscriber: events, Client: client, Clock: a.clock, Log: a.log, Metrics: a.metrics,
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.life.add("watchdog", w.Run)
+	return w, nil
 }
 
 func (a *App) addAlerting(ctx context.Context, db *configdb.DB, store seriesStore, recorded func()) (*alerting.Engine, error) {
@@ -116,15 +147,15 @@ func (a *App) addIngest(writer judgedWriter, db *configdb.DB) (*ingest.Ingest, e
 	return in, nil
 }
 
-func (a *App) addProbes(db *configdb.DB, writer judgedWriter) error {
+func (a *App) addProbes(db *configdb.DB, writer judgedWriter) (*probes.Scheduler, error) {
 	p, err := probes.New(a.cfg.Probes, db, writer, probes.Deps{
 		Probers: probes.NewProbers(a.cfg.Probes, probes.Env{Clock: a.clock}), Clock: a.clock, Log: a.log, Metrics: a.metrics,
 	})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	a.life.add("probes", p.Run)
-	return nil
+	return p, nil
 }
 
 // parts are what the API shows.
@@ -133,10 +164,22 @@ type parts struct {
 	promQL     http.Handler // nil: the store has none
 	db         *configdb.DB
 	events     *bus.Bus
+	senders    senders
 	engine     *alerting.Engine
+	watchdog   *alerting.Watchdog
 	forecaster *forecast.Forecaster
 	curves     *forecast.Curves
 	in         *ingest.Ingest
+	prober     *probes.Scheduler
+}
+
+// stations returns who says of each station whether it works.
+func (p parts) stations() map[string]func(context.Context) error {
+	return map[string]func(context.Context) error{
+		"series_store": p.store.Healthy, "config_database": p.db.Healthy, "bus": p.events.Healthy,
+		"relay": p.senders.relay.Healthy, "dispatcher": p.senders.dispatcher.Healthy, "watchdog": p.watchdog.Healthy,
+		"alerting": p.engine.Healthy, "forecast": p.forecaster.Healthy, "ingest": p.in.Healthy, "probes": p.prober.Healthy,
+	}
 }
 
 func (a *App) newAPI(p parts) (*api.API, error) {
@@ -148,9 +191,9 @@ func (a *App) newAPI(p parts) (*api.API, error) {
 		Subscriber: p.events, NewWebhookSecret: alerting.NewWebhookSecret, ShellEquivalent: agent.Equivalent,
 		Submit: p.in.Submit(), Samples: p.in.Samples(), LineProtocol: p.in.LineProtocol(),
 		PromQL: p.promQL, Metrics: telemetry.MetricsHandler(a.metrics),
-		Stations: map[string]func(context.Context) error{
-			"series_store": p.store.Healthy, "config_database": p.db.Healthy, "bus": p.events.Healthy,
-		},
-		Clock: a.clock, Logger: a.log, Set: a.metrics,
+		Channels: a.cfg.Delivery, Endpoints: p.senders.dispatcher, Secrets: p.db, Deliveries: p.db,
+		Replayer: alerting.NewReplayer(p.db, a.clock, p.senders.wake), Silences: p.db, Acknowledger: p.engine, Audit: p.db,
+		Stations: p.stations(),
+		Clock:    a.clock, Logger: a.log, Set: a.metrics,
 	})
 }

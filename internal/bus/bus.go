@@ -9,38 +9,28 @@
 //
 // An event's subject is barograph.events. and its type, its payload the
 // CloudEvents JSON, its Nats-Msg-Id the event's ID. With Config.Listen any NATS
-// client may subscribe to barograph.events.> by showing the token; it can
-// publish nothing and read nothing else.
+// client may subscribe to barograph.events.> by showing the token or signing
+// with one of the nkeys; it can publish nothing and read nothing else.
 //
 // Publish returns when the event is on disk (fsync). Still the bus is not the
 // truth: the database is, whose relay publishes again what wasn't acknowledged.
 // So the bus may drop its oldest events when its share of the disk is used, and
 // starts empty when its files turn out damaged.
+//
+// A server that hangs, as it does once a write failed, is stopped and started
+// anew in this process; subscribers go on where they were.
 package bus
 
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
-	"net/http"
 	"sync"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
-	"github.com/nats-io/nats-server/v2/server"
-	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/barograph/barograph"
-)
-
-const (
-	streamName = "events"
-	// duplicateWindow is how long an event published again is told by its ID.
-	duplicateWindow = 10 * time.Minute
-	// requestTimeout bounds what we ask our own server for.
-	requestTimeout = 5 * time.Second
 )
 
 // Deps are what a Bus works with.
@@ -53,16 +43,24 @@ type Deps struct {
 // Bus is an embedded NATS server and our connection to it. It may be used
 // concurrently.
 type Bus struct {
+	cfg     Config
+	pace    pace
+	dir     string
 	log     *slog.Logger
-	server  *server.Server
-	conn    *nats.Conn
-	js      jetstream.JetStream
+	gate    *gate
 	metrics busMetrics
 
-	closing     context.Context // ends when Close begins
-	beginClose  context.CancelCauseFunc
-	mu          sync.Mutex // orders enter and Close
-	subscribers sync.WaitGroup
+	closing    context.Context // ends when Close begins
+	beginClose context.CancelCauseFunc
+	supervisor sync.WaitGroup
+	readers    sync.WaitGroup // subscribers and a Close must not cross: see enter
+
+	mu      sync.Mutex
+	node    *node         // nil while there is none
+	absence error         // why there is none
+	changed chan struct{} // closed when there is a node again
+	firsts  []uint64      // of each node so far, the sequence of its first event
+	address string        // that clients connect to; the same for all nodes
 }
 
 var (
@@ -74,99 +72,54 @@ var (
 var errClosed = barograph.Errorf(barograph.KindUnavailable, "the event bus is closed")
 
 // Open starts the server. If its files are damaged it moves the directory aside,
-// to its name with .damaged- and the time, and starts with an empty one.
-func Open(cfg Config, deps Deps) (*Bus, error) {
+// to its name with .damaged- and the time, and starts with an empty one. On a
+// full disk it returns a Bus that is not healthy until there is room.
+func Open(cfg Config, deps Deps) (*Bus, error) { return open(cfg, deps, usualPace()) }
+
+func open(cfg Config, deps Deps, p pace) (*Bus, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
 	if deps.Log == nil || deps.Dir == "" {
 		return nil, errors.New("bus: a logger and a directory are required")
 	}
-	b, err := start(cfg, deps)
-	if !errors.Is(err, errStore) {
-		return b, err
+	b := &Bus{
+		cfg: cfg, pace: p, dir: deps.Dir, log: deps.Log, gate: newGate(cfg), changed: make(chan struct{}), address: cfg.Listen,
 	}
-	aside, moveErr := moveAside(deps.Dir, time.Now())
-	if moveErr != nil {
-		return nil, errors.Join(err, moveErr)
-	}
-	deps.Log.Warn("bus files are damaged; starting with an empty bus, unsent events come again from the database",
-		"moved_to", aside, "error", err)
-	return start(cfg, deps)
-}
-
-func start(cfg Config, deps Deps) (*Bus, error) {
-	if err := prepareDir(deps.Dir); err != nil {
-		return nil, err
-	}
-	g := newGate(cfg.Token)
-	srv, err := startServer(cfg, deps.Dir, g, deps.Log)
-	if err != nil {
-		return nil, err
-	}
-	b := &Bus{log: deps.Log, server: srv, metrics: newBusMetrics(deps.Metrics)}
+	b.metrics = newBusMetrics(deps.Metrics)
 	b.closing, b.beginClose = context.WithCancelCause(context.Background())
-	if err := b.connect(cfg, g.own, storeLimit(cfg, deps.Dir)); err != nil {
-		return nil, errors.Join(err, b.Close())
+	n, err := b.start()
+	switch {
+	case errors.Is(err, errNoRoom):
+		b.log.Warn("event bus not started, events wait in the database", "error", err)
+		b.absence = err
+	case err != nil:
+		b.beginClose(err)
+		return nil, err
+	default:
+		b.enthrone(n)
 	}
+	b.supervisor.Go(b.supervise)
 	return b, nil
-}
-
-// connect connects to our own server and sees to the stream.
-func (b *Bus) connect(cfg Config, token string, limit int64) error {
-	conn, err := nats.Connect("", nats.InProcessServer(b.server), nats.Token(token), nats.Name("barograph"),
-		nats.MaxReconnects(-1), nats.ReconnectWait(100*time.Millisecond))
-	if err != nil {
-		return fmt.Errorf("connect to the embedded NATS server: %w", err)
-	}
-	b.conn = conn
-	if b.js, err = jetstream.New(conn); err != nil {
-		return fmt.Errorf("use JetStream: %w", err)
-	}
-	ctx, cancel := context.WithTimeout(b.closing, requestTimeout)
-	defer cancel()
-	_, err = b.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
-		Name:        streamName,
-		Description: "what Barograph has to tell",
-		Subjects:    []string{allSubjects},
-		Retention:   jetstream.LimitsPolicy,
-		Discard:     jetstream.DiscardOld,
-		MaxAge:      cfg.MaxAge.Std(),
-		MaxBytes:    limit,
-		Duplicates:  duplicateWindow,
-		Storage:     jetstream.FileStorage,
-	})
-	if err != nil {
-		return fmt.Errorf("%w: make the stream: %w", errStore, err)
-	}
-	if err := b.Healthy(ctx); err != nil {
-		return fmt.Errorf("%w: %w", errStore, err)
-	}
-	return nil
 }
 
 // Addr returns the address that clients may connect to, "" if there is none.
 func (b *Bus) Addr() string {
-	if a := b.server.Addr(); a != nil {
-		return a.String()
-	}
-	return ""
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.address
 }
 
 // Healthy returns an error if events can't be stored now.
 func (b *Bus) Healthy(ctx context.Context) error {
-	if b.closing.Err() != nil {
-		return errClosed
+	n, err := b.current()
+	if err != nil {
+		return err
 	}
-	if h := b.server.Healthz(nil); h.StatusCode != http.StatusOK {
-		return unavailable("the event bus is not well", errors.New(h.Error))
+	if err := room(b.dir); err != nil {
+		return err
 	}
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
-	defer cancel()
-	if _, err := b.js.Stream(ctx, streamName); err != nil {
-		return unavailable("the event bus does not answer", err)
-	}
-	return nil
+	return n.healthy(ctx)
 }
 
 // Close ends all subscriptions, then our connection, then the server. It waits
@@ -175,15 +128,84 @@ func (b *Bus) Close() error {
 	if !b.leave() {
 		return nil
 	}
+	b.supervisor.Wait()
 	var err error
-	if !waitFor(&b.subscribers, stopTimeout) {
+	if !waitFor(&b.readers, b.pace.stop) {
 		err = errors.New("close the event bus: a subscriber is still busy")
 	}
-	if b.conn != nil {
-		b.conn.Close()
+	if n := b.dethrone(errClosed); n != nil {
+		n.stop()
+		n.awaitStop()
 	}
-	stopServer(b.server)
 	return err
+}
+
+// enthrone makes n the node that is used.
+func (b *Bus) enthrone(n *node) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.address != "" {
+		b.address = n.server.Addr().String()
+	}
+	n.number = len(b.firsts)
+	b.firsts = append(b.firsts, n.first)
+	b.node, b.absence = n, nil
+	close(b.changed)
+}
+
+// dethrone returns the node that was used until now, nil if there was none.
+// From now on nobody finds it, for the reason given.
+func (b *Bus) dethrone(reason error) *node {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	n := b.node
+	b.node, b.absence = nil, reason
+	if n != nil {
+		b.changed = make(chan struct{})
+	}
+	return n
+}
+
+// current returns the node, or why there is none.
+func (b *Bus) current() (*node, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.closing.Err() != nil:
+		return nil, errClosed
+	case b.node == nil:
+		return nil, unavailable("the event bus is being restarted", b.absence)
+	}
+	return b.node, nil
+}
+
+// await returns the node as soon as there is one.
+func (b *Bus) await(ctx context.Context) (*node, error) {
+	for {
+		b.mu.Lock()
+		n, changed := b.node, b.changed
+		b.mu.Unlock()
+		if n != nil {
+			return n, nil
+		}
+		select {
+		case <-ctx.Done():
+			return nil, context.Cause(ctx)
+		case <-changed:
+		}
+	}
+}
+
+// resume returns where a subscriber goes on in node n that would have gone on
+// with the sequence next in the node of that number. Where files were damaged
+// the sequence starts anew, or further back.
+func (b *Bus) resume(next uint64, number int, n *node) uint64 {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	for _, first := range b.firsts[number+1 : n.number+1] {
+		next = min(next, first)
+	}
+	return next
 }
 
 // enter counts a subscriber, unless the bus is closing.
@@ -193,7 +215,7 @@ func (b *Bus) enter() bool {
 	if b.closing.Err() != nil {
 		return false
 	}
-	b.subscribers.Add(1)
+	b.readers.Add(1)
 	return true
 }
 
@@ -214,14 +236,7 @@ func waitFor(wg *sync.WaitGroup, most time.Duration) bool {
 		wg.Wait()
 		close(done)
 	}()
-	timer := time.NewTimer(most)
-	defer timer.Stop()
-	select {
-	case <-done:
-		return true
-	case <-timer.C:
-		return false
-	}
+	return closed(done, most)
 }
 
 // unavailable is for faults that may pass.
@@ -231,19 +246,19 @@ func unavailable(message string, err error) error {
 
 // busMetrics count what passes.
 type busMetrics struct {
-	published, failed, delivered *metrics.Counter
-	publishSeconds               *metrics.Histogram
+	published, failed, delivered, restarts *metrics.Counter
+	publishSeconds                         *metrics.Histogram
 }
 
 func newBusMetrics(set *metrics.Set) busMetrics {
 	if set == nil {
 		set = metrics.NewSet()
 	}
-	// A second start, after damage, finds them there.
 	return busMetrics{
 		published:      set.GetOrCreateCounter("barograph_bus_published_total"),
 		failed:         set.GetOrCreateCounter("barograph_bus_publish_errors_total"),
 		delivered:      set.GetOrCreateCounter("barograph_bus_delivered_total"),
+		restarts:       set.GetOrCreateCounter("barograph_bus_restarts_total"),
 		publishSeconds: set.GetOrCreateHistogram("barograph_bus_publish_duration_seconds"),
 	}
 }

@@ -10,37 +10,86 @@ import (
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
+	"github.com/nats-io/nkeys"
 
 	"github.com/barograph/barograph"
 	"github.com/barograph/barograph/internal/bus"
 )
 
-// TestForeignClient has a client that knows nothing of us but address and token.
+// user is a pair of keys of a client.
+type user struct {
+	public string
+	pair   nkeys.KeyPair
+}
+
+func newUser(t *testing.T) user {
+	t.Helper()
+	pair, err := nkeys.CreateUser()
+	if err != nil {
+		t.Fatal(err)
+	}
+	public, err := pair.PublicKey()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return user{public, pair}
+}
+
+// as is the option of a client that says to be the other, but signs as itself.
+func (u user) as(other string) nats.Option { return nats.Nkey(other, u.pair.Sign) }
+
+// foreign is a client that knows nothing of us but the address and how to get in.
+type foreign struct {
+	*nats.Conn
+
+	bus    *bus.Bus
+	sub    *nats.Subscription
+	denied chan error
+}
+
+func newForeign(t *testing.T, cfg bus.Config, way nats.Option) *foreign {
+	t.Helper()
+	cfg.Listen = "127.0.0.1:0"
+	f := &foreign{bus: open(t, cfg, filepath.Join(t.TempDir(), "nats")), denied: make(chan error, 10)}
+	client, err := nats.Connect("nats://"+f.bus.Addr(), way,
+		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { f.denied <- err }))
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(client.Close)
+	f.Conn = client
+	if f.sub, err = client.SubscribeSync("barograph.events.breach.>"); err != nil {
+		t.Fatal(err)
+	}
+	if err := client.Flush(); err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
+// TestForeignClient has clients that get in in every way that there is.
 func TestForeignClient(t *testing.T) {
-	for name, token := range map[string]barograph.Secret{"with a token": "s3cret", "without, on loopback": ""} {
+	first, second := newUser(t), newUser(t)
+	with := func(token barograph.Secret, keys ...string) bus.Config {
+		cfg := bus.DefaultConfig()
+		cfg.Token, cfg.NKeys = token, keys
+		return cfg
+	}
+	clients := map[string]*foreign{ // all at once, for a bus waits before it publishes
+		"a token":                newForeign(t, with("s3cret"), nats.Token("s3cret")),
+		"a key":                  newForeign(t, with("", first.public, second.public), second.as(second.public)),
+		"a key, or a token":      newForeign(t, with("s3cret", first.public), first.as(first.public)),
+		"a token, or a key":      newForeign(t, with("s3cret", first.public), nats.Token("s3cret")),
+		"nothing":                newForeign(t, with(""), nats.Name("any")),
+		"more than is asked for": newForeign(t, with(""), first.as(first.public)),
+	}
+	for name, c := range clients {
 		t.Run(name, func(t *testing.T) {
-			cfg := bus.DefaultConfig()
-			cfg.Listen, cfg.Token = "127.0.0.1:0", token
-			b := open(t, cfg, filepath.Join(t.TempDir(), "nats"))
-			denied := make(chan error, 10)
-			client, err := nats.Connect("nats://"+b.Addr(), nats.Token(token.Reveal()),
-				nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { denied <- err }))
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer client.Close()
-			sub, err := client.SubscribeSync("barograph.events.breach.>")
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := client.Flush(); err != nil {
-				t.Fatal(err)
-			}
 			e := barograph.Event{ID: "evt_1", Type: barograph.EventBreachStarted, Time: time.Unix(1_700_000_000, 0).UTC()}
-			if err := b.Publish(t.Context(), e); err != nil {
+			if err := c.bus.Publish(t.Context(), e); err != nil {
 				t.Fatal(err)
 			}
-			msg, err := sub.NextMsg(5 * time.Second)
+			msg, err := c.sub.NextMsg(5 * time.Second)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -48,7 +97,7 @@ func TestForeignClient(t *testing.T) {
 				!strings.Contains(string(msg.Data), `"type":"io.barograph.breach.started"`) {
 				t.Errorf("%s %v %s", msg.Subject, msg.Header, msg.Data)
 			}
-			mayNothingElse(t, client, denied, b)
+			mayNothingElse(t, c.Conn, c.denied, c.bus)
 		})
 	}
 }
@@ -84,23 +133,41 @@ func mayNothingElse(t *testing.T, client *nats.Conn, denied <-chan error, b *bus
 	}
 }
 
-func TestWrongToken(t *testing.T) {
-	cfg := bus.DefaultConfig()
-	cfg.Listen, cfg.Token = "localhost:0", "s3cret"
-	b := open(t, cfg, filepath.Join(t.TempDir(), "nats"))
-	for _, token := range []string{"", "s3cre", "s3cret ", "S3CRET"} {
-		client, err := nats.Connect("nats://"+b.Addr(), nats.Token(token))
-		if !errors.Is(err, nats.ErrAuthorization) {
-			t.Errorf("token %q: %v, want it refused", token, err)
+func TestLockedOut(t *testing.T) {
+	known, stranger := newUser(t), newUser(t)
+	for name, tt := range map[string]struct {
+		token barograph.Secret
+		keys  []string
+		ways  map[string]nats.Option
+	}{
+		"token": {"s3cret", nil, map[string]nats.Option{
+			"nothing": nats.Token(""), "cut": nats.Token("s3cre"), "longer": nats.Token("s3cret "), "upper case": nats.Token("S3CRET"),
+			"as a password": nats.UserInfo("barograph", "s3cret"), "a key": known.as(known.public),
+		}},
+		"keys": {"", []string{known.public}, map[string]nats.Option{
+			"nothing": nats.Token(""), "another key": stranger.as(stranger.public), "another's signature": stranger.as(known.public),
+			"no signature":                  nats.Nkey(known.public, func([]byte) ([]byte, error) { return nil, nil }),
+			"a signature of something else": nats.Nkey(known.public, func([]byte) ([]byte, error) { return known.pair.Sign([]byte("else")) }),
+			"the key as a token":            nats.Token(known.public),
+		}},
+		"both": {"s3cret", []string{known.public}, map[string]nats.Option{
+			"nothing": nats.Token(""), "another token": nats.Token("secret"), "another's signature": stranger.as(known.public),
+		}},
+	} {
+		cfg := bus.DefaultConfig()
+		cfg.Listen, cfg.Token, cfg.NKeys = "localhost:0", tt.token, tt.keys
+		b := open(t, cfg, filepath.Join(t.TempDir(), "nats"))
+		for what, way := range tt.ways {
+			client, err := nats.Connect("nats://"+b.Addr(), way)
+			if !errors.Is(err, nats.ErrAuthorization) {
+				t.Errorf("%s asked for, %s shown: %v, want it refused", name, what, err)
+			}
+			client.Close()
 		}
-		client.Close()
-	}
-	if _, err := nats.Connect("nats://"+b.Addr(), nats.UserInfo("barograph", "s3cret")); !errors.Is(err, nats.ErrAuthorization) {
-		t.Errorf("token as a password: %v, want it refused", err)
 	}
 }
 
-// TestForeignClientCannotUseJetStream has the client try to read what is stored.
+// TestForeignClientCannotUseJetStream has the client try to get at what is stored.
 func TestForeignClientCannotUseJetStream(t *testing.T) {
 	cfg := bus.DefaultConfig()
 	cfg.Listen, cfg.Token = "127.0.0.1:0", "s3cret"
@@ -115,11 +182,17 @@ func TestForeignClientCannotUseJetStream(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if _, err := js.Stream(t.Context(), "events"); err == nil {
+		t.Error("a client read about the stream")
+	}
+	if _, err := js.OrderedConsumer(t.Context(), "events", jetstream.OrderedConsumerConfig{}); err == nil {
+		t.Error("a client made a consumer")
+	}
 	if err := js.DeleteStream(t.Context(), "events"); err == nil {
 		t.Error("a client deleted the stream")
 	}
-	if err := b.Publish(t.Context(), watchdog("1")); err != nil {
-		t.Errorf("Publish: %v", err)
+	if err := b.Healthy(t.Context()); err != nil {
+		t.Errorf("Healthy: %v", err)
 	}
 }
 
@@ -157,6 +230,11 @@ func TestConfig(t *testing.T) {
 	if err := bus.DefaultConfig().Validate(); err != nil {
 		t.Errorf("default: %v", err)
 	}
+	u := newUser(t)
+	seed, err := u.pair.Seed()
+	if err != nil {
+		t.Fatal(err)
+	}
 	for _, tt := range []struct {
 		edit func(*bus.Config)
 		want string // "" if it is right
@@ -165,6 +243,10 @@ func TestConfig(t *testing.T) {
 		{func(c *bus.Config) { c.Listen = "[::1]:4222" }, ""},
 		{func(c *bus.Config) { c.Listen = "localhost:0" }, ""},
 		{func(c *bus.Config) { c.Listen, c.Token = "0.0.0.0:4222", "x" }, ""},
+		{func(c *bus.Config) { c.Listen, c.NKeys = "0.0.0.0:4222", []string{u.public} }, ""},
+		{func(c *bus.Config) { c.NKeys = []string{u.public, "U123"} }, `nkeys[1]: "U123" is not the public key`},
+		{func(c *bus.Config) { c.NKeys = []string{string(seed)} }, "nkeys[0]: looks like a secret key"},
+		{func(c *bus.Config) { c.NKeys = []string{""} }, "nkeys[0]: "},
 		{func(c *bus.Config) { c.MaxBytes = 1 << 20 }, ""},
 		{func(c *bus.Config) { c.Listen = "0.0.0.0:4222" }, "token: is required"},
 		{func(c *bus.Config) { c.Listen = ":4222" }, "token: is required"},
@@ -181,6 +263,9 @@ func TestConfig(t *testing.T) {
 		err := cfg.Validate()
 		if (err == nil) != (tt.want == "") || err != nil && !strings.Contains(err.Error(), tt.want) {
 			t.Errorf("%+v: %v, want %q", cfg, err, tt.want)
+		}
+		if err != nil && strings.Contains(err.Error(), string(seed)) {
+			t.Errorf("%v tells a secret", err)
 		}
 	}
 }

@@ -47,6 +47,10 @@ func (l *serverLog) Debugf(string, ...any) {}
 // Tracef drops the text.
 func (l *serverLog) Tracef(string, ...any) {}
 
+// client takes errors of our own connection, which come back as errors of what
+// we asked for too.
+func (l *serverLog) client(err error) { l.log.Debug("nats connection", "error", err) }
+
 // reason returns the last fatal text.
 func (l *serverLog) reason() string {
 	l.mu.Lock()

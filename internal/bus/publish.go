@@ -13,9 +13,11 @@ import (
 	"github.com/barograph/barograph"
 )
 
-// Publish returns when the event is on disk, or after five seconds with
-// KindUnavailable: then it may or may not be there, and to publish it again is
-// right.
+// Publish returns when the event is on disk, or with KindUnavailable: at once if
+// the disk is full or the server is being restarted, after five seconds if the
+// server does not answer. Then the event may or may not be there, and to publish
+// it again is right. Where clients from outside may listen, a server just started
+// takes events only when they had time to come back.
 func (b *Bus) Publish(ctx context.Context, e barograph.Event) error {
 	begin := time.Now()
 	if err := b.publish(ctx, e); err != nil {
@@ -28,24 +30,40 @@ func (b *Bus) Publish(ctx context.Context, e barograph.Event) error {
 }
 
 func (b *Bus) publish(ctx context.Context, e barograph.Event) error {
-	if b.closing.Err() != nil {
-		return errClosed
+	n, err := b.current()
+	if err != nil {
+		return err
 	}
 	msg, err := message(e)
 	if err != nil {
 		return err
 	}
-	timed, cancel := context.WithTimeout(ctx, requestTimeout)
+	pause(ctx, time.Until(n.opens))
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if err := room(b.dir); err != nil {
+		return err
+	}
+	return n.publish(ctx, msg, e.ID)
+}
+
+// publish publishes and keeps in mind how it went.
+func (n *node) publish(ctx context.Context, msg *nats.Msg, id barograph.EventID) error {
+	begin := time.Now()
+	timed, cancel := context.WithTimeout(ctx, n.pace.request)
 	defer cancel()
-	_, err = b.js.PublishMsg(timed, msg, jetstream.WithMsgID(string(e.ID)))
+	_, err := n.js.PublishMsg(timed, msg, jetstream.WithMsgID(string(id)))
 	switch {
 	case err == nil:
+		n.publishes.note(begin, nil)
 		return nil
 	case ctx.Err() != nil:
 		return context.Cause(ctx)
 	case errors.Is(err, nats.ErrMaxPayload):
 		return &barograph.Error{Kind: barograph.KindTooLarge, Message: "the event is too large for the bus", Err: err}
 	}
+	n.publishes.note(begin, err)
 	return unavailable("the event bus did not acknowledge", err)
 }
 

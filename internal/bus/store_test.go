@@ -79,6 +79,7 @@ func works(t *testing.T, cfg bus.Config, d bus.Deps) {
 
 // TestDamage breaks the files in many ways; the bus has to start all the same.
 func TestDamage(t *testing.T) {
+	t.Parallel()
 	damages := map[string]func(rng *rand.Rand, path string, data []byte) error{
 		"flipped bit": func(rng *rand.Rand, path string, data []byte) error {
 			if len(data) > 0 {
@@ -100,6 +101,7 @@ func TestDamage(t *testing.T) {
 	}
 	for name, damage := range damages {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			for trial := range uint64(3) {
 				rng := rand.New(rand.NewPCG(trial, 7))
 				dir := filepath.Join(t.TempDir(), "nats")
@@ -168,6 +170,7 @@ func TestForbiddenDirectory(t *testing.T) {
 
 // TestOldestGoFirst fills a small bus many times over: it never refuses.
 func TestOldestGoFirst(t *testing.T) {
+	t.Parallel()
 	cfg := bus.DefaultConfig()
 	cfg.MaxBytes = 1 << 20
 	dir := filepath.Join(t.TempDir(), "nats")
@@ -188,6 +191,7 @@ func TestOldestGoFirst(t *testing.T) {
 
 // TestLimitsChange opens what was written under larger limits, and smaller ones.
 func TestLimitsChange(t *testing.T) {
+	t.Parallel()
 	parent := t.TempDir()
 	dir := filepath.Join(parent, "nats")
 	for _, size := range []int64{64 << 20, 1 << 20, 8 << 20, 0, 1 << 20} {

@@ -1,6 +1,7 @@
 package bus
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -29,7 +30,7 @@ const (
 var errGap = errors.New("a gap in the delivered events")
 
 // Subscribe hands over events that are published after it is called. After a
-// fault of the server it goes on where it was.
+// fault of the server, or its restart, it goes on where it was.
 func (b *Bus) Subscribe(ctx context.Context, patterns []string, fn func(barograph.Event)) error {
 	if len(patterns) == 0 {
 		return barograph.Errorf(barograph.KindInvalid, "no event types to subscribe to; * stands for all")
@@ -37,7 +38,7 @@ func (b *Bus) Subscribe(ctx context.Context, patterns []string, fn func(barograp
 	if !b.enter() {
 		return errClosed
 	}
-	defer b.subscribers.Done()
+	defer b.readers.Done()
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	defer context.AfterFunc(b.closing, func() { cancel(errClosed) })() //nolint:contextcheck // joins two contexts
@@ -58,15 +59,6 @@ func (b *Bus) Subscribe(ctx context.Context, patterns []string, fn func(barograp
 	return context.Cause(ctx)
 }
 
-func pause(ctx context.Context, d time.Duration) {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-ctx.Done():
-	case <-timer.C:
-	}
-}
-
 // subscription is one call of Subscribe.
 type subscription struct {
 	bus      *Bus
@@ -74,12 +66,19 @@ type subscription struct {
 	subjects []string
 	fn       func(barograph.Event)
 	next     uint64 // the stream sequence to go on with; 0 before the first answer
+	node     int    // the number of the node that next is of
 	handled  uint64 // messages so far
 }
 
 // run makes a consumer and handles its messages until something goes wrong.
 func (s *subscription) run(ctx context.Context) error {
-	consumer, err := s.consumer(ctx)
+	n, err := s.bus.await(ctx)
+	if err != nil {
+		return err
+	}
+	ctx, release := n.bound(ctx)
+	defer release()
+	consumer, err := s.consumer(ctx, n)
 	if err != nil {
 		return err
 	}
@@ -92,7 +91,7 @@ func (s *subscription) run(ctx context.Context) error {
 	for expected := uint64(1); ; expected++ {
 		msg, err := messages.Next(jetstream.NextContext(ctx))
 		if err != nil {
-			return fmt.Errorf("await an event: %w", err)
+			return fmt.Errorf("await an event: %w", cmp.Or(context.Cause(ctx), err))
 		}
 		meta, err := msg.Metadata()
 		if err != nil {
@@ -108,13 +107,14 @@ func (s *subscription) run(ctx context.Context) error {
 }
 
 // consumer makes an ephemeral consumer that begins with s.next.
-func (s *subscription) consumer(ctx context.Context) (jetstream.Consumer, error) {
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+func (s *subscription) consumer(ctx context.Context, n *node) (jetstream.Consumer, error) {
+	ctx, cancel := context.WithTimeout(ctx, n.pace.request)
 	defer cancel()
-	stream, err := s.bus.js.Stream(ctx, streamName)
+	stream, err := n.js.Stream(ctx, streamName)
 	if err != nil {
 		return nil, fmt.Errorf("find the stream: %w", err)
 	}
+	s.next, s.node = s.bus.resume(s.next, s.node, n), n.number
 	state := stream.CachedInfo().State
 	switch {
 	case s.next == 0:

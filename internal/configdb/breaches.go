@@ -47,11 +47,23 @@ func (db *DB) Breaches(ctx context.Context, f barograph.PredictionFilter, p baro
 	}
 	where.within("t.started_at", f.From, f.To)
 	rest, args := where.newestFirst(p)
-	found, err := breachTable().query(ctx, db, rest, args...)
-	return found, db.explain(err)
+	return ackedBreaches(ctx, db, func(x *tx) ([]barograph.Breach, error) { return breachTable().query(ctx, x, rest, args...) })
 }
 
 // Breach returns the breach with the identifier.
 func (db *DB) Breach(ctx context.Context, id barograph.BreachID) (barograph.Breach, error) {
-	return one(ctx, db, breachTable(), string(id))
+	found, err := ackedBreaches(ctx, db, func(x *tx) ([]barograph.Breach, error) {
+		v, err := breachTable().byID(ctx, x, string(id))
+		return []barograph.Breach{v}, err
+	})
+	if err != nil {
+		return barograph.Breach{}, err
+	}
+	return found[0], nil
+}
+
+func ackedBreaches(ctx context.Context, db *DB, read func(*tx) ([]barograph.Breach, error)) ([]barograph.Breach, error) {
+	return withAcks(ctx, db, read, func(v *barograph.Breach) (id string, ack **barograph.Acknowledgement) {
+		return string(v.ID), &v.Acknowledged
+	})
 }

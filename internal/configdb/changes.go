@@ -9,8 +9,8 @@ type notifier struct {
 }
 
 // Changes returns a channel that receives after hosts (but for when they were
-// last seen), checks, targets, rules or subscriptions changed, and a function
-// that ends that. Changes that come faster than the receiver looks become one.
+// last seen), checks, targets, rules, subscriptions or silences changed, and a
+// function that ends that. Changes that come faster than the receiver looks become one.
 func (db *DB) Changes() (changed <-chan struct{}, stop func()) {
 	c := make(chan struct{}, 1)
 	db.changes.mu.Lock()

@@ -29,6 +29,12 @@ type Deps struct {
 
 // dialect is what differs between databases.
 type dialect interface {
+	engine
+	language
+}
+
+// engine keeps the data.
+type engine interface {
 	// open returns a pool for writing, of which each transaction may write from
 	// its start, and one for reading.
 	open(ctx context.Context) (writer, reader *sql.DB, err error)
@@ -37,8 +43,16 @@ type dialect interface {
 	// backup copies the database, which has the given version, to a safe place
 	// and says where that is.
 	backup(ctx context.Context, writer *sql.DB, version int64) (where string, err error)
+}
+
+// language is how to talk to it.
+type language interface {
 	// rebind returns the query with its question marks as the driver wants them.
 	rebind(query string) string
+	// forClaim returns what is added to a query of a transaction that reserves
+	// its rows of the named table, so that no other one waits for them or gets
+	// them too; "" where nobody else writes meanwhile.
+	forClaim(table string) string
 	// taken returns the table and column whose value must be unique and is not.
 	taken(err error) (table, column string, ok bool)
 	// unavailable reports whether trying again later may help.
@@ -47,13 +61,14 @@ type dialect interface {
 
 // DB is an open database.
 type DB struct {
-	dialect dialect
-	name    string // for messages
-	writer  *sql.DB
-	reader  *sql.DB
-	clock   barograph.Clock
-	stats   stats
-	changes notifier
+	dialect  dialect
+	name     string // for messages
+	writer   *sql.DB
+	reader   *sql.DB
+	clock    barograph.Clock
+	stats    stats
+	changes  notifier
+	auditIDs sequence
 }
 
 // Open opens the database, makes it if it is missing, and brings it up to date.

@@ -1,6 +1,7 @@
 // Package configdb keeps what must not be lost and is not a sample: hosts,
-// checks, targets, rules, subscriptions and tokens, and the history of
-// predictions, breaches, events and deliveries. It is SQLite in one file.
+// checks, targets, rules, subscriptions, silences and tokens, the history of
+// predictions, breaches, events and deliveries, and who changed what people are
+// told. It is SQLite in one file.
 //
 //	db, err := configdb.Open(ctx, configdb.DefaultConfig(), configdb.Deps{Dir: dataDir, Log: log, Metrics: set})
 //	defer db.Close()
@@ -15,6 +16,10 @@
 //   - Errors meant for people are *barograph.Error: KindNotFound, KindConflict
 //     when a name is taken, KindUnavailable when the disk is full or the
 //     database is busy.
+//   - A delivery that is claimed is nobody else's, however many servers share the
+//     database, until its result is saved or the claim lapses.
+//   - Each change of what people are told has one entry in the audit log, written
+//     in the same transaction, without secrets.
 //   - Any number of goroutines may use one DB. Readers never wait for the writer.
 //
 // The statements are portable SQL. What differs between databases stands behind

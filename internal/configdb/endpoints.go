@@ -2,7 +2,6 @@ package configdb
 
 import (
 	"context"
-	"database/sql"
 	"fmt"
 	"time"
 
@@ -17,7 +16,10 @@ func endpointTable() table[barograph.Endpoint] {
 				{"id", &e.ID},
 				{"kind", &e.Kind},
 				{"url", &e.URL},
+				{"format", &e.Format},
 				{"secret", (*string)(&e.Secret)}, // the text itself: it has to sign
+				{"previous_secret", (*string)(&e.PreviousSecret)},
+				{"previous_secret_until", instant{&e.PreviousSecretUntil}},
 				{"recipients", jsonText{&e.To}},
 			}, healthColumns(&e.Health)...)
 		},
@@ -52,36 +54,46 @@ func deleteEndpoint(ctx context.Context, x *tx, id barograph.EndpointID, now tim
 	if err := endpointTable().delete(ctx, x, string(id)); err != nil {
 		return err
 	}
-	_, err := x.exec(ctx, "UPDATE deliveries SET state = 'exhausted', done_at = ?, next_try = NULL "+
-		"WHERE endpoint_id = ? AND state = 'pending'", instant{&now}, id)
+	_, err := x.exec(ctx, "UPDATE deliveries SET state = 'exhausted', done_at = ?, next_try = NULL, held_by = '' "+
+		"WHERE endpoint_id = ? AND state IN ('pending', 'held')", instant{&now}, id)
 	if err != nil {
 		return fmt.Errorf("end deliveries to endpoint %s: %w", id, err)
 	}
 	return nil
 }
 
-// hasEndpoint reports whether the subscription has the endpoint.
-func hasEndpoint(ctx context.Context, x *tx, s barograph.SubscriptionID, id barograph.EndpointID) (bool, error) {
-	found := false
-	err := each(ctx, x, func(*sql.Rows) error {
-		found = true
-		return nil
-	}, "SELECT 1 FROM endpoints WHERE id = ? AND subscription_id = ?", id, s)
-	if err != nil {
-		return false, fmt.Errorf("look for endpoint %s: %w", id, err)
+// endpointOf returns the endpoint of the subscription, and that, without its endpoints.
+func endpointOf(ctx context.Context, x *tx, s barograph.SubscriptionID, id barograph.EndpointID) (e barograph.Endpoint, sub barograph.Subscription, err error) {
+	if sub, err = subscriptionTable().byID(ctx, x, string(s)); err != nil {
+		return e, sub, err
 	}
-	return found, nil
+	found, err := endpointTable().query(ctx, x, " WHERE t.id = ? AND t.subscription_id = ?", id, s)
+	if err == nil && len(found) == 0 {
+		err = endpointTable().missing("ID " + clip(string(id)) + " in subscription " + clip(string(s)))
+	}
+	if err != nil {
+		return e, sub, err
+	}
+	return found[0], sub, nil
 }
 
-// saveHealth sets the health of an endpoint; one that does not exist any more
-// is ignored.
-func saveHealth(ctx context.Context, x *tx, id barograph.EndpointID, health barograph.EndpointHealth) error {
-	found, err := endpointTable().query(ctx, x, " WHERE t.id = ?", id)
-	if err != nil || len(found) == 0 {
-		return err
-	}
-	// Taking an endpoint out of service changes the subscription for everybody;
-	// counting its failures does not.
-	x.changed = x.changed || found[0].Health.Disabled != health.Disabled
-	return endpointTable().set(ctx, x, string(id), healthColumns(&health)...)
+// RotateSecret gives an endpoint a new secret. The one it had goes on signing
+// beside it until the given time.
+func (db *DB) RotateSecret(
+	ctx context.Context, s barograph.SubscriptionID, id barograph.EndpointID, secret barograph.Secret, previousUntil time.Time,
+) error {
+	return db.write(ctx, func(x *tx) error {
+		old, sub, err := endpointOf(ctx, x, s, id)
+		if err != nil {
+			return err
+		}
+		now := old
+		now.Secret, now.PreviousSecret, now.PreviousSecretUntil = secret, old.Secret, previousUntil
+		t := endpointTable()
+		if err := t.set(ctx, x, string(id), t.columns(&now)...); err != nil {
+			return err
+		}
+		x.changed = true
+		return db.audit(ctx, x, endpointEntry(actionRotated, sub, &old, &now))
+	})
 }

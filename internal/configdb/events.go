@@ -98,35 +98,47 @@ func (db *DB) MarkPublished(ctx context.Context, ids []barograph.EventID) error 
 	})
 }
 
-const pruneBatch = 500
-
 // Prune deletes published events that happened before the given time, with
 // their deliveries, and returns how many. An event that still waits to be
 // delivered to an endpoint in service is kept. Predictions and breaches stay.
 func (db *DB) Prune(ctx context.Context, before time.Time) (int, error) {
+	n, err := db.prune(ctx, "", before)
+	if err != nil {
+		return n, err
+	}
+	return n, db.write(ctx, func(x *tx) error { return forgetOld(ctx, x, before) })
+}
+
+// PruneType prunes events of one type only.
+func (db *DB) PruneType(ctx context.Context, typ barograph.EventType, before time.Time) (int, error) {
+	return db.prune(ctx, typ, before)
+}
+
+func (db *DB) prune(ctx context.Context, typ barograph.EventType, before time.Time) (int, error) {
 	for pruned := 0; ; {
 		n := 0
 		err := db.write(ctx, func(x *tx) (err error) {
-			n, err = pruneSome(ctx, x, before)
+			n, err = pruneSome(ctx, x, typ, before)
 			return err
 		})
 		pruned += n
-		// A batch at a time, so that nobody waits long for the writer.
-		if err != nil || n < pruneBatch {
+		if err != nil || n < batch {
 			return pruned, err
 		}
 	}
 }
 
-func pruneSome(ctx context.Context, x *tx, before time.Time) (int, error) {
-	n, err := x.exec(ctx, `DELETE FROM events WHERE id IN (
-		SELECT e.id FROM events e
-		WHERE e.published AND e.happened_at < ? AND NOT EXISTS (
+func pruneSome(ctx context.Context, x *tx, typ barograph.EventType, before time.Time) (int, error) {
+	var where filter
+	where.equal("e.type", string(typ))
+	where.and("e.happened_at < ?", instant{&before})
+	where.and(`e.published AND NOT EXISTS (
 			SELECT 1 FROM deliveries d
 			JOIN endpoints p ON p.id = d.endpoint_id
 			JOIN subscriptions s ON s.id = d.subscription_id
-			WHERE d.event_id = e.id AND d.state = 'pending' AND s.enabled AND NOT p.disabled)
-		ORDER BY e.happened_at LIMIT ?)`, instant{&before}, pruneBatch)
+			WHERE d.event_id = e.id AND d.state IN ('pending', 'held') AND s.enabled AND NOT p.disabled)`)
+	rest, args := where.rest("e.happened_at", batch)
+	n, err := x.exec(ctx, "DELETE FROM events WHERE id IN (SELECT e.id FROM events e"+rest+")", args...)
 	if err != nil {
 		return 0, fmt.Errorf("prune events: %w", err)
 	}

@@ -127,9 +127,9 @@ func sameStatuses(a, b []barograph.CheckStatus) bool {
 	return true
 }
 
-// setSilence notes since when a host is silent; one that does not exist any
+// setHostSilence notes since when a host is silent; one that does not exist any
 // more is ignored.
-func setSilence(ctx context.Context, x *tx, s barograph.HostSilence) error {
+func setHostSilence(ctx context.Context, x *tx, s barograph.HostSilence) error {
 	err := hostTable().set(ctx, x, string(s.HostID), column{"silent_since", instant{&s.Since}})
 	if barograph.KindOf(err) == barograph.KindNotFound {
 		return nil

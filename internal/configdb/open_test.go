@@ -186,7 +186,7 @@ func later(t *testing.T, statements string) fstest.MapFS {
 }
 
 // version is that of the newest migration.
-const version = 2
+const version = 3
 
 func openLater(ctx context.Context, dir string, steps fs.FS) (*configdb.DB, error) {
 	return configdb.OpenWith(ctx, configdb.DefaultConfig(), configdb.Deps{Dir: dir}, steps)
@@ -221,25 +221,32 @@ func TestBackupBeforeMigration(t *testing.T) {
 	wantCheck(t, openIn(t, dir))
 }
 
-// TestOldDatabase opens one of the first version: its rules are as they were.
-func TestOldDatabase(t *testing.T) {
-	dir := t.TempDir()
-	first := later(t, "")
-	for name := range first {
-		if name != "0001_initial.sql" {
-			delete(first, name)
+// fillOld makes a database of an older version in the directory, runs the
+// statements in it, and closes it.
+func fillOld(t *testing.T, dir string, version int, statements string) {
+	t.Helper()
+	known := later(t, "")
+	for name := range known {
+		if name > fmt.Sprintf("%04d_", version+1) {
+			delete(known, name)
 		}
 	}
-	old, err := openLater(t.Context(), dir, first)
+	old, err := openLater(t.Context(), dir, known)
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = configdb.Writer(old).ExecContext(t.Context(), `INSERT INTO rules (id, name, selector, operator, limit_value, for_ns, horizon_ns,
-		open_at, close_at, bounds, severity, labels, annotations, enabled, created_at, updated_at)
-		VALUES ('rul_1', 'disk', 'disk_used_ratio', '>', 0.9, 0, 0, 0.7, 0.4, 'null', 'warning', '{}', '{}', TRUE, 1, 1)`)
+	_, err = configdb.Writer(old).ExecContext(t.Context(), statements)
 	if err := errors.Join(err, old.Close()); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// TestOldDatabase opens one of the first version: its rules are as they were.
+func TestOldDatabase(t *testing.T) {
+	dir := t.TempDir()
+	fillOld(t, dir, 1, `INSERT INTO rules (id, name, selector, operator, limit_value, for_ns, horizon_ns,
+		open_at, close_at, bounds, severity, labels, annotations, enabled, created_at, updated_at)
+		VALUES ('rul_1', 'disk', 'disk_used_ratio', '>', 0.9, 0, 0, 0.7, 0.4, 'null', 'warning', '{}', '{}', TRUE, 1, 1)`)
 	r, err := openIn(t, dir).Rule(t.Context(), "rul_1")
 	if err != nil || r.Demoted != nil || !r.JudgedSince.IsZero() || !r.RestoredAt.IsZero() || r.Limit != .9 {
 		t.Errorf("rule %+v, error %v; want it as it was, and not demoted", r, err)

@@ -40,13 +40,25 @@ func (db *DB) Predictions(ctx context.Context, f barograph.PredictionFilter, p b
 	where.equal("t.state", string(f.State))
 	where.within("t.opened_at", f.From, f.To)
 	rest, args := where.newestFirst(p)
-	found, err := predictionTable().query(ctx, db, rest, args...)
-	return found, db.explain(err)
+	return ackedPredictions(ctx, db, func(x *tx) ([]barograph.Prediction, error) { return predictionTable().query(ctx, x, rest, args...) })
 }
 
 // Prediction returns the prediction with the identifier.
 func (db *DB) Prediction(ctx context.Context, id barograph.PredictionID) (barograph.Prediction, error) {
-	return one(ctx, db, predictionTable(), string(id))
+	found, err := ackedPredictions(ctx, db, func(x *tx) ([]barograph.Prediction, error) {
+		v, err := predictionTable().byID(ctx, x, string(id))
+		return []barograph.Prediction{v}, err
+	})
+	if err != nil {
+		return barograph.Prediction{}, err
+	}
+	return found[0], nil
+}
+
+func ackedPredictions(ctx context.Context, db *DB, read func(*tx) ([]barograph.Prediction, error)) ([]barograph.Prediction, error) {
+	return withAcks(ctx, db, read, func(v *barograph.Prediction) (id string, ack **barograph.Acknowledgement) {
+		return string(v.ID), &v.Acknowledged
+	})
 }
 
 func putPrediction(ctx context.Context, x *tx, p barograph.Prediction) error {

@@ -7,16 +7,34 @@ import (
 )
 
 // Record writes a change, all or nothing: predictions and breaches replace those
-// with their identifiers, rules are demoted or restored, events wait to be published, deliveries to be tried.
+// with their identifiers, rules are demoted or restored, what was acknowledged is
+// noted, events wait to be published, deliveries to be tried.
 //
 // A new delivery supersedes what waits for another try to the same endpoint
-// about the same topic. Recording the same events and deliveries again changes
+// about the same topic, and what is held back of it. Those of one group are
+// planned so that few messages carry them. The end of what an endpoint was told
+// of is never held. Recording the same events and deliveries again changes
 // nothing. Deliveries to endpoints that do not exist any more are left out.
 func (db *DB) Record(ctx context.Context, c barograph.Change) error {
 	return db.write(ctx, func(x *tx) error { return db.record(ctx, x, c) })
 }
 
 func (db *DB) record(ctx context.Context, x *tx, c barograph.Change) error {
+	if err := db.recordState(ctx, x, c); err != nil {
+		return err
+	}
+	for _, e := range c.Events {
+		if _, err := eventTable().insertOnce(ctx, x, &e); err != nil {
+			return err
+		}
+	}
+	if err := db.enqueue(ctx, x, c); err != nil {
+		return err
+	}
+	return forgetClosed(ctx, x, c)
+}
+
+func (db *DB) recordState(ctx context.Context, x *tx, c barograph.Change) error {
 	for _, p := range c.Predictions {
 		if err := putPrediction(ctx, x, p); err != nil {
 			return err
@@ -28,7 +46,7 @@ func (db *DB) record(ctx context.Context, x *tx, c barograph.Change) error {
 		}
 	}
 	for _, s := range c.Silences {
-		if err := setSilence(ctx, x, s); err != nil {
+		if err := setHostSilence(ctx, x, s); err != nil {
 			return err
 		}
 	}
@@ -37,32 +55,10 @@ func (db *DB) record(ctx context.Context, x *tx, c barograph.Change) error {
 			return err
 		}
 	}
-	for _, e := range c.Events {
-		if _, err := eventTable().insertOnce(ctx, x, &e); err != nil {
-			return err
-		}
-	}
-	for _, d := range c.Deliveries {
-		if err := db.enqueue(ctx, x, d); err != nil {
+	for _, a := range c.Acks {
+		if err := db.acknowledge(ctx, x, a); err != nil {
 			return err
 		}
 	}
 	return nil
-}
-
-// enqueue adds a delivery and supersedes older ones.
-func (db *DB) enqueue(ctx context.Context, x *tx, d barograph.Delivery) error {
-	if ok, err := hasEndpoint(ctx, x, d.SubscriptionID, d.EndpointID); err != nil || !ok {
-		return err
-	}
-	db.stamp(&d.CreatedAt)
-	if d.LastTry != nil {
-		try := storedAttempt(*d.LastTry)
-		d.LastTry = &try
-	}
-	added, err := deliveryTable().insertOnce(ctx, x, &d)
-	if err != nil || !added || d.Topic == "" {
-		return err
-	}
-	return supersedeOlder(ctx, x, d)
 }

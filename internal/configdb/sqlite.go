@@ -110,6 +110,9 @@ func (s sqlite) backup(ctx context.Context, writer *sql.DB, version int64) (stri
 
 func (sqlite) rebind(query string) string { return query }
 
+// forClaim has nothing to add: a transaction that writes has the database for itself.
+func (sqlite) forClaim(string) string { return "" }
+
 func (sqlite) taken(err error) (table, column string, ok bool) {
 	e, isSQLite := errors.AsType[*driver.Error](err)
 	if !isSQLite || e.Code() != codes.SQLITE_CONSTRAINT_UNIQUE && e.Code() != codes.SQLITE_CONSTRAINT_PRIMARYKEY {

@@ -20,6 +20,14 @@ func subscriptionTable() table[barograph.Subscription] {
 				{"matchers", plainText{&s.Matchers}},
 				{"min_severity", &s.MinSeverity},
 				{"min_probability", &s.MinProbability},
+				{"only_kind", &s.Only},
+				{"max_eta_ns", &s.MaxETA},
+				{"group_by", jsonText{&s.GroupBy}},
+				{"group_wait_ns", &s.GroupWait},
+				{"group_interval_ns", &s.GroupInterval},
+				{"repeat_interval_ns", &s.RepeatInterval},
+				{"sms_daily_budget", &s.SMSDailyBudget},
+				{"sms_overflow_to", jsonText{&s.SMSOverflowTo}},
 				{"enabled", &s.Enabled},
 				{"created_at", instant{&s.CreatedAt}},
 				{"updated_at", instant{&s.UpdatedAt}},
@@ -98,14 +106,14 @@ func (db *DB) CreateSubscription(ctx context.Context, s barograph.Subscription) 
 				return err
 			}
 		}
-		return nil
+		return db.audit(ctx, x, subscriptionEntry(actionCreated, nil, &s))
 	})
 }
 
 // UpdateSubscription replaces all of a subscription but when it was created. An
 // endpoint that was there before, by its identifier, keeps its health, and its
-// secret too if none is given. What waits for an endpoint that is there no more
-// ends as exhausted.
+// secrets too unless another one is given. What waits for an endpoint that is
+// there no more ends as exhausted.
 func (db *DB) UpdateSubscription(ctx context.Context, s barograph.Subscription) error {
 	return db.write(ctx, func(x *tx) error {
 		old, err := subscriptionByID(ctx, x, s.ID)
@@ -117,7 +125,21 @@ func (db *DB) UpdateSubscription(ctx context.Context, s barograph.Subscription) 
 		if err := t.set(ctx, x, string(s.ID), t.columns(&s)...); err != nil {
 			return err
 		}
-		return replaceEndpoints(ctx, x, s, old.Endpoints, db.clock.Now())
+		if err := replaceEndpoints(ctx, x, s, old.Endpoints, db.clock.Now()); err != nil {
+			return err
+		}
+		now, err := subscriptionByID(ctx, x, s.ID)
+		if err != nil {
+			return err
+		}
+		action := actionChanged
+		switch {
+		case old.Enabled && !now.Enabled:
+			action = actionPaused
+		case !old.Enabled && now.Enabled:
+			action = actionResumed
+		}
+		return db.audit(ctx, x, subscriptionEntry(action, &old, &now))
 	})
 }
 
@@ -136,8 +158,9 @@ func replaceEndpoints(ctx context.Context, x *tx, s barograph.Subscription, old 
 		}
 		delete(gone, e.ID)
 		e.Health = before.Health
-		if e.Secret == "" {
+		if e.Secret == "" || e.Secret == before.Secret {
 			e.Secret = before.Secret
+			e.PreviousSecret, e.PreviousSecretUntil = before.PreviousSecret, before.PreviousSecretUntil
 		}
 		if err := updateEndpoint(ctx, x, i, e); err != nil {
 			return err
@@ -154,5 +177,14 @@ func replaceEndpoints(ctx context.Context, x *tx, s barograph.Subscription, old 
 // DeleteSubscription removes the subscription, its endpoints and all deliveries
 // to them.
 func (db *DB) DeleteSubscription(ctx context.Context, id barograph.SubscriptionID) error {
-	return remove(ctx, db, subscriptionTable(), string(id))
+	return db.write(ctx, func(x *tx) error {
+		old, err := subscriptionByID(ctx, x, id)
+		if err != nil {
+			return err
+		}
+		if err := subscriptionTable().delete(ctx, x, string(id)); err != nil {
+			return err
+		}
+		return db.audit(ctx, x, subscriptionEntry(actionDeleted, &old, nil))
+	})
 }

@@ -115,6 +115,15 @@ func (t *tx) exec(ctx context.Context, query string, args ...any) (int, error) {
 	return int(n), err
 }
 
+// any reports whether the query has a row.
+func (t *tx) any(ctx context.Context, query string, args ...any) (found bool, err error) {
+	err = each(ctx, t, func(*sql.Rows) error {
+		found = true
+		return nil
+	}, query, args...)
+	return found, err
+}
+
 // query runs a query of its own on the pool of readers.
 func (db *DB) query(ctx context.Context, query string, args ...any) (*sql.Rows, error) {
 	return db.reader.QueryContext(ctx, db.dialect.rebind(query), args...)

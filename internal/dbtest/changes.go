@@ -19,11 +19,12 @@ func (x suite) testChanges(t *testing.T) {
 	e := event(1, barograph.EventBreachStarted)
 	ill := barograph.EndpointHealth{Failures: 1}
 	off := barograph.EndpointHealth{Failures: 1, Disabled: true}
-	result := func(health barograph.EndpointHealth) error {
+	result := func(health barograph.EndpointHealth, told ...barograph.Event) error {
 		return db.SaveDeliveryResults(ctx, []barograph.DeliveryResult{
-			{Delivery: delivery(1, e, s, 0), Attempt: failure(day(1)), Health: health},
+			{Delivery: delivery(1, e, s, 0), Attempt: failure(day(1)), Health: health, Change: barograph.Change{Events: told}},
 		})
 	}
+	disabled, enabled := event(2, barograph.EventEndpointDisabled), event(3, barograph.EventEndpointEnabled)
 	for _, step := range []struct {
 		name string
 		do   func() error
@@ -52,9 +53,9 @@ func (x suite) testChanges(t *testing.T) {
 			return db.Record(ctx, barograph.Change{Events: []barograph.Event{e}, Deliveries: []barograph.Delivery{delivery(1, e, s, 0)}})
 		}, false},
 		{"a failure", func() error { return result(ill) }, false},
-		{"endpoint disabled", func() error { return result(off) }, true},
+		{"endpoint disabled", func() error { return result(off, disabled) }, true},
 		{"endpoint still disabled", func() error { return result(off) }, false},
-		{"endpoint enabled", func() error { return result(ill) }, true},
+		{"endpoint enabled", func() error { return result(ill, enabled) }, true},
 		{"host silent", func() error {
 			return db.Record(ctx, barograph.Change{Silences: []barograph.HostSilence{{HostID: h.ID, Since: day(1)}}})
 		}, true},

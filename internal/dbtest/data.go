@@ -95,11 +95,19 @@ func subscription(t *testing.T, n int) barograph.Subscription {
 		ID: id[barograph.SubscriptionID]("sub", n), Name: fmt.Sprintf("subscription %d", n),
 		EventTypes: []string{"breach.*", "prediction.opened"}, Matchers: matchers(t, `{os="debian",role=~"web|db"}`),
 		MinSeverity: barograph.SeverityWarning, MinProbability: 0.8, Enabled: true,
+		Only: barograph.NewsActual, MaxETA: barograph.Duration(barograph.Week + time.Nanosecond),
+		Storm: barograph.Storm{
+			GroupBy: []string{"rule", "host"}, GroupWait: barograph.Duration(7 * time.Second),
+			GroupInterval: barograph.Duration(time.Hour), RepeatInterval: barograph.Duration(3 * barograph.Day),
+		},
+		SMSDailyBudget: 9, SMSOverflowTo: []string{"c@example.com", "ö@example.com"},
 		CreatedAt: epoch(), UpdatedAt: epoch(),
 		Endpoints: []barograph.Endpoint{
 			{
 				ID: endpointID(n, 0), Kind: barograph.EndpointWebhook, URL: "https://example.com/hook?a=b",
 				Secret: barograph.Secret("whsec_" + strings.Repeat("c2Vj", 8)),
+				Format: barograph.FormatAlertmanager, PreviousSecret: barograph.Secret("whsec_" + strings.Repeat("b2xk", 8)),
+				PreviousSecretUntil: day(2),
 			},
 			{
 				ID: endpointID(n, 1), Kind: barograph.EndpointEmail, To: []string{"a@example.com", "ü@example.com"},
@@ -180,6 +188,23 @@ func delivery(n int, e barograph.Event, s barograph.Subscription, k int) barogra
 		EndpointID: s.Endpoints[k].ID, Topic: "topic " + odd, State: barograph.DeliveryPending,
 		CreatedAt: e.Time, NextTry: e.Time,
 	}
+}
+
+// listeners is a subscription of everything with an endpoint of each of the kinds.
+func listeners(n int, kinds ...barograph.EndpointKind) barograph.Subscription {
+	s := barograph.Subscription{
+		ID: id[barograph.SubscriptionID]("sub", n), Name: fmt.Sprintf("readers %d", n), Enabled: true,
+		Storm: barograph.DefaultStorm(), CreatedAt: epoch(), UpdatedAt: epoch(),
+	}
+	for k, kind := range kinds {
+		s.Endpoints = append(s.Endpoints, barograph.Endpoint{ID: endpointID(n, k), Kind: kind})
+	}
+	return s
+}
+
+// of chooses the subscription's deliveries.
+func of(s barograph.Subscription) barograph.DeliveryFilter {
+	return barograph.DeliveryFilter{SubscriptionID: s.ID}
 }
 
 func failure(at time.Time) barograph.Attempt {

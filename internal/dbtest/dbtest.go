@@ -24,6 +24,7 @@ import (
 type Database interface {
 	Inventory
 	Wishes
+	Interventions
 	Facts
 	Sending
 	Changes
@@ -46,6 +47,13 @@ type Wishes interface {
 	TokenKeys
 }
 
+// Interventions are what people do about what they are told, and who did.
+type Interventions interface {
+	EndpointHands
+	Silences
+	Auditor
+}
+
 // Facts are what happened and what was foretold.
 type Facts interface {
 	Recorder
@@ -58,6 +66,7 @@ type Facts interface {
 type Sending interface {
 	Deliveries
 	DeliveryQueue
+	Holding
 }
 
 // Hosts keeps hosts.
@@ -136,6 +145,7 @@ type Events interface {
 	Events(ctx context.Context, f barograph.EventFilter, p barograph.Page) ([]barograph.Event, error)
 	Event(ctx context.Context, id barograph.EventID) (barograph.Event, error)
 	Prune(ctx context.Context, before time.Time) (int, error)
+	PruneType(ctx context.Context, typ barograph.EventType, before time.Time) (int, error)
 }
 
 // Outbox hands events to the bus.
@@ -161,14 +171,45 @@ type Recorder interface {
 
 // Deliveries shows deliveries.
 type Deliveries interface {
-	Deliveries(ctx context.Context, id barograph.SubscriptionID, p barograph.Page) ([]barograph.Delivery, error)
+	Deliveries(ctx context.Context, f barograph.DeliveryFilter, p barograph.Page) ([]barograph.Delivery, error)
+	Delivery(ctx context.Context, id barograph.DeliveryID) (barograph.Delivery, error)
 	DeliveryAttempts(ctx context.Context, id barograph.DeliveryID) ([]barograph.Attempt, error)
 }
 
 // DeliveryQueue hands deliveries to the dispatcher and takes the results.
 type DeliveryQueue interface {
 	DueDeliveries(ctx context.Context, now time.Time, perEndpoint, limit int) ([]barograph.DueDelivery, error)
+	ClaimDeliveries(ctx context.Context, ids []barograph.DeliveryID, c barograph.Claim) ([]barograph.DueDelivery, error)
+	ReleaseClaims(ctx context.Context, by string) error
 	SaveDeliveryResults(ctx context.Context, results []barograph.DeliveryResult) error
+	EndpointQueues(ctx context.Context) ([]barograph.EndpointQueue, error)
+}
+
+// Holding lets go of what was held back, and reminds of what lasts.
+type Holding interface {
+	ReleaseHeld(ctx context.Context, holding []barograph.Hold, now time.Time) (int, error)
+	Remind(ctx context.Context, now time.Time) (int, error)
+}
+
+// EndpointHands changes endpoints by hand.
+type EndpointHands interface {
+	RotateSecret(ctx context.Context, s barograph.SubscriptionID, e barograph.EndpointID, secret barograph.Secret, previousUntil time.Time) error
+	SetEndpointHealth(ctx context.Context, s barograph.SubscriptionID, e barograph.EndpointID, health barograph.EndpointHealth, c barograph.Change) error
+}
+
+// Silences keeps silences.
+type Silences interface {
+	Silences(ctx context.Context, p barograph.Page) ([]barograph.Silence, error)
+	Silence(ctx context.Context, id barograph.SilenceID) (barograph.Silence, error)
+	CreateSilence(ctx context.Context, s barograph.Silence) error
+	UpdateSilence(ctx context.Context, s barograph.Silence) error
+	DeleteSilence(ctx context.Context, id barograph.SilenceID) error
+}
+
+// Auditor keeps the audit log.
+type Auditor interface {
+	Audit(ctx context.Context, f barograph.AuditFilter, p barograph.Page) ([]barograph.AuditEntry, error)
+	NoteAudit(ctx context.Context, e barograph.AuditEntry) error
 }
 
 // Changes tells of changes.
@@ -214,6 +255,36 @@ func Run(t *testing.T, open func(testing.TB) Database) {
 	t.Run("DueFairness", s.testDueFairness)
 	t.Run("DeliveryResults", s.testDeliveryResults)
 	t.Run("DeliveryResultsLate", s.testDeliveryResultsLate)
+	t.Run("DeliveryFilter", s.testDeliveryFilter)
+	t.Run("EndpointQueues", s.testEndpointQueues)
+	t.Run("Windows", s.testWindows)
+	t.Run("WindowsApart", s.testWindowsApart)
+	t.Run("Claims", s.testClaims)
+	t.Run("ClaimsOfTopic", s.testClaimsOfTopic)
+	t.Run("ClaimsOutOfService", s.testClaimsOutOfService)
+	t.Run("ClaimsOfGroup", s.testClaimsOfGroup)
+	t.Run("ClaimsOfMessageAgain", s.testClaimsOfMessageAgain)
+	t.Run("ClaimersSideBySide", s.testClaimersSideBySide)
+	t.Run("NoTry", s.testNoTry)
+	t.Run("Budget", s.testBudget)
+	t.Run("HeldEnding", s.testHeldEnding)
+	t.Run("HeldSuperseding", s.testHeldSuperseding)
+	t.Run("ReleaseHeld", s.testReleaseHeld)
+	t.Run("ReleaseMany", s.testReleaseMany)
+	t.Run("Silenced", s.testSilenced)
+	t.Run("Reminders", s.testReminders)
+	t.Run("RemindersWithheld", s.testRemindersWithheld)
+	t.Run("RemindersUnwanted", s.testRemindersUnwanted)
+	t.Run("RemindersOfAlertmanager", s.testRemindersOfAlertmanager)
+	t.Run("RemindersByTwo", s.testRemindersByTwo)
+	t.Run("Acknowledgements", s.testAcknowledgements)
+	t.Run("Silences", s.testSilences)
+	t.Run("RotateSecret", s.testRotateSecret)
+	t.Run("EndpointHealthByHand", s.testEndpointHealthByHand)
+	t.Run("Audit", s.testAudit)
+	t.Run("AuditFilter", s.testAuditFilter)
+	t.Run("AuditIsAtomic", s.testAuditIsAtomic)
+	t.Run("PruneType", s.testPruneType)
 	t.Run("Changes", s.testChanges)
 	t.Run("CanceledContext", s.testCanceledContext)
 	t.Run("Concurrency", s.testConcurrency)

@@ -102,13 +102,13 @@ func (x suite) testDeliveryResults(t *testing.T) {
 	}))
 	s.Endpoints[0].Health, s.Endpoints[1].Health = gone, healthy
 	equal(t, "health", must(db.Subscription(ctx, s.ID))(t), s)
-	equal(t, "deliveries", must(db.Deliveries(ctx, s.ID, barograph.Page{}))(t), []barograph.Delivery{told, b, a})
+	equal(t, "deliveries", must(db.Deliveries(ctx, of(s), barograph.Page{}))(t), []barograph.Delivery{told, b, a})
 	equal(t, "attempts", must(db.DeliveryAttempts(ctx, a.ID))(t), []barograph.Attempt{first, second})
 	equal(t, "no attempts", must(db.DeliveryAttempts(ctx, told.ID))(t), nil)
 	equal(t, "event", must(db.Event(ctx, disabled.ID))(t), disabled)
 	_, err := db.DeliveryAttempts(ctx, "dlv_missing")
 	isKind(t, "attempts of no delivery", err, barograph.KindNotFound, "delivery", "dlv_missing")
-	paged(t, func(p barograph.Page) ([]barograph.Delivery, error) { return db.Deliveries(ctx, s.ID, p) },
+	paged(t, func(p barograph.Page) ([]barograph.Delivery, error) { return db.Deliveries(ctx, of(s), p) },
 		deliveryID, told.ID, b.ID, a.ID)
 }
 
@@ -140,7 +140,7 @@ func (x suite) testDeliveryResultsLate(t *testing.T) {
 	}))
 	a.Attempts, a.LastTry = 3, &clean
 	saidB.LastTry = &ok
-	equal(t, "an ended one stays ended unless it was delivered", must(db.Deliveries(ctx, s.ID, barograph.Page{}))(t),
+	equal(t, "an ended one stays ended unless it was delivered", must(db.Deliveries(ctx, of(s), barograph.Page{}))(t),
 		[]barograph.Delivery{saidB, a})
 	equal(t, "attempts are text", must(db.DeliveryAttempts(ctx, a.ID))(t), []barograph.Attempt{clean})
 	equal(t, "news of an unknown delivery is recorded", must(db.Event(ctx, news.ID))(t), news)

@@ -109,7 +109,7 @@ func (x suite) testPrune(t *testing.T) {
 	equal(t, "events left", ids(left, eventID), ids([]barograph.Event{
 		change.Events[5], change.Events[4], change.Events[3], change.Events[1],
 	}, eventID))
-	equal(t, "deliveries left", must(db.Deliveries(ctx, s.ID, barograph.Page{}))(t), []barograph.Delivery{waiting})
+	equal(t, "deliveries left", must(db.Deliveries(ctx, of(s), barograph.Page{}))(t), []barograph.Delivery{waiting})
 	must(db.Prediction(ctx, change.Predictions[0].ID))(t)
 	must(db.Breach(ctx, change.Breaches[0].ID))(t)
 }

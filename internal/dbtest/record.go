@@ -53,7 +53,7 @@ func (x suite) testRecordIsAtomic(t *testing.T) {
 			equal(t, "predictions", must(db.Predictions(ctx, barograph.PredictionFilter{}, barograph.Page{}))(t), nil)
 			equal(t, "breaches", must(db.Breaches(ctx, barograph.PredictionFilter{}, barograph.Page{}))(t), nil)
 			equal(t, "events", must(db.Events(ctx, barograph.EventFilter{}, barograph.Page{}))(t), nil)
-			equal(t, "deliveries", must(db.Deliveries(ctx, s.ID, barograph.Page{}))(t), nil)
+			equal(t, "deliveries", must(db.Deliveries(ctx, of(s), barograph.Page{}))(t), nil)
 			equal(t, "host", must(db.Host(ctx, h.ID))(t), h)
 			equal(t, "rule", must(db.Rule(ctx, r.ID))(t), r)
 		})
@@ -75,7 +75,7 @@ func (x suite) testRecordTwice(t *testing.T) {
 	d.LastTry = &barograph.Attempt{At: day(2), StatusCode: 204}
 	noError(t, db.SaveDeliveryResults(ctx, []barograph.DeliveryResult{{Delivery: d, Attempt: *d.LastTry}}))
 	noError(t, db.Record(ctx, change))
-	equal(t, "what was delivered stays so", must(db.Deliveries(ctx, s.ID, barograph.Page{}))(t), []barograph.Delivery{d})
+	equal(t, "what was delivered stays so", must(db.Deliveries(ctx, of(s), barograph.Page{}))(t), []barograph.Delivery{d})
 }
 
 func (x suite) testRecordSilences(t *testing.T) {
@@ -103,7 +103,7 @@ func (x suite) testRecordForRemovedEndpoint(t *testing.T) {
 		Events: []barograph.Event{e}, Deliveries: []barograph.Delivery{delivery(1, e, gone, 0), delivery(2, e, s, 0)},
 	}))
 	equal(t, "event", must(db.Event(ctx, e.ID))(t), e)
-	equal(t, "deliveries", must(db.Deliveries(ctx, s.ID, barograph.Page{}))(t), []barograph.Delivery{delivery(2, e, s, 0)})
+	equal(t, "deliveries", must(db.Deliveries(ctx, of(s), barograph.Page{}))(t), []barograph.Delivery{delivery(2, e, s, 0)})
 }
 
 func (x suite) testSuperseding(t *testing.T) {
@@ -131,7 +131,7 @@ func (x suite) testSuperseding(t *testing.T) {
 	}))
 	tried.State, tried.NextTry, tried.DoneAt = barograph.DeliverySuperseded, time.Time{}, latest.CreatedAt
 	equal(t, "only what was tried, to the same endpoint, on the same topic, is superseded",
-		must(db.Deliveries(ctx, s.ID, barograph.Page{}))(t),
+		must(db.Deliveries(ctx, of(s), barograph.Page{}))(t),
 		[]barograph.Delivery{untopical, latest, nothing, about, elsewhere, fresh, tried})
 
 	latest.Attempts, latest.NextTry, latest.LastTry = 1, day(20), nil
@@ -140,7 +140,7 @@ func (x suite) testSuperseding(t *testing.T) {
 	noError(t, db.Record(ctx, barograph.Change{Deliveries: []barograph.Delivery{delivery(8, old, s, 0)}}))
 	latest.LastTry = &failed
 	equal(t, "a replay of an older event supersedes nothing",
-		must(db.Deliveries(ctx, s.ID, barograph.Page{After: string(untopical.ID), Limit: 1}))(t), []barograph.Delivery{latest})
+		must(db.Deliveries(ctx, of(s), barograph.Page{After: string(untopical.ID), Limit: 1}))(t), []barograph.Delivery{latest})
 }
 
 func (x suite) testSupersededDuringTry(t *testing.T) {
@@ -156,5 +156,5 @@ func (x suite) testSupersededDuringTry(t *testing.T) {
 	failed := failure(day(3))
 	noError(t, db.SaveDeliveryResults(ctx, []barograph.DeliveryResult{{Delivery: first, Attempt: failed}}))
 	first.State, first.NextTry, first.DoneAt, first.LastTry = barograph.DeliverySuperseded, time.Time{}, day(3), &failed
-	equal(t, "deliveries", must(db.Deliveries(ctx, s.ID, barograph.Page{}))(t), []barograph.Delivery{second, first})
+	equal(t, "deliveries", must(db.Deliveries(ctx, of(s), barograph.Page{}))(t), []barograph.Delivery{second, first})
 }

@@ -163,6 +163,7 @@ func (x suite) testSubscriptions(t *testing.T) {
 		times:  func(s *barograph.Subscription) (created, updated *time.Time) { return &s.CreatedAt, &s.UpdatedAt },
 		bare: func(s barograph.Subscription) barograph.Subscription {
 			s.EventTypes, s.Matchers, s.MinSeverity, s.MinProbability = nil, nil, "", 0
+			s.Only, s.MaxETA, s.Storm, s.SMSDailyBudget, s.SMSOverflowTo = "", 0, barograph.Storm{}, 0, nil
 			s.Endpoints, s.Enabled = nil, false
 			return s
 		},

@@ -52,14 +52,14 @@ func (x suite) testRemovedEndpoint(t *testing.T) {
 	s.Endpoints = s.Endpoints[1:]
 	noError(t, db.UpdateSubscription(ctx, s))
 	var states []barograph.DeliveryState
-	for _, d := range must(db.Deliveries(ctx, s.ID, barograph.Page{}))(t) {
+	for _, d := range must(db.Deliveries(ctx, of(s), barograph.Page{}))(t) {
 		states = append(states, d.State)
 	}
 	equal(t, "deliveries, newest first: that to the removed endpoint ended", states,
 		[]barograph.DeliveryState{barograph.DeliveryPending, barograph.DeliveryExhausted})
 
 	noError(t, db.DeleteSubscription(ctx, s.ID))
-	_, err := db.Deliveries(ctx, s.ID, barograph.Page{})
+	_, err := db.Deliveries(ctx, of(s), barograph.Page{})
 	isKind(t, "deliveries of a deleted subscription", err, barograph.KindNotFound, string(s.ID))
 	_, err = db.DeliveryAttempts(ctx, delivery(1, e, hook(t, 1, 1), 0).ID)
 	isKind(t, "attempts of its deliveries", err, barograph.KindNotFound)

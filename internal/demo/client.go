@@ -22,6 +22,11 @@ func (d *Demo) call(ctx context.Context, method, path string, key barograph.Secr
 	return d.do(ctx, method, path, "application/json", key, data, answer)
 }
 
+// get decodes what the server answers into answer.
+func (d *Demo) get(ctx context.Context, path string, answer any) error {
+	return d.do(ctx, http.MethodGet, path, "application/json", d.Token, nil, answer)
+}
+
 func (d *Demo) do(ctx context.Context, method, path, contentType string, key barograph.Secret, body []byte, answer any) error {
 	req, err := http.NewRequestWithContext(ctx, method, d.Server+path, bytes.NewReader(body))
 	if err != nil {

@@ -1,12 +1,14 @@
 // Package demo is a fleet of twelve simulated servers that shows in a minute
 // what Barograph does in weeks. Only the samples are made up: they are sent
 // over HTTP with real keys, by a clock that runs an hour a second, and what
-// comes back are real events, received as real signed webhooks.
+// comes back are real events, received as real signed webhooks. A second receiver
+// is broken, so that one sees how the server tries again and in the end gives up.
 //
 //	clock := demo.NewClock(time.Now(), demo.Speed)   // the server's clock
 //	receiver, err := demo.NewReceiver(ctx, os.Stdout)
-//	d := demo.New(demo.Options{Server: url, Token: token, Clock: clock, Receiver: receiver, …})
-//	err = d.Run(ctx)                                  // while the server and receiver.Run run
+//	broken, err := demo.NewBroken(ctx)
+//	d := demo.New(demo.Options{Server: url, Token: token, Clock: clock, Receiver: receiver, Broken: broken, …})
+//	err = d.Run(ctx)                                  // while the server and both receivers run
 //
 // The samples are the same each time, but for the moment of the day at which
 // the story begins.
@@ -17,6 +19,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -40,6 +43,7 @@ type Options struct {
 	Token    barograph.Secret // of an operator or admin
 	Clock    *Clock
 	Receiver *Receiver
+	Broken   *Broken
 	Client   *http.Client
 	Out      io.Writer
 }
@@ -51,11 +55,18 @@ type Demo struct {
 	begin time.Time
 	fleet []simHost
 	keys  map[string]barograph.Secret
+
+	sound, broken subscription
+
+	telling sync.Mutex
+	told    int // tries of the broken receiver
 }
 
 // New returns a demo whose story begins at the clock's present time.
 func New(opts Options) *Demo {
-	return &Demo{Options: opts, begin: opts.Clock.Now(), fleet: newFleet(), keys: map[string]barograph.Secret{}}
+	d := &Demo{Options: opts, begin: opts.Clock.Now(), fleet: newFleet(), keys: map[string]barograph.Secret{}}
+	opts.Receiver.Heard = d.heard
+	return d
 }
 
 // Run enrols the fleet, sends its history, starts the clock and lets the fleet
@@ -88,11 +99,12 @@ func (d *Demo) begins(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := d.subscribe(ctx); err != nil {
+	if err := d.subscribeAll(ctx); err != nil {
 		return err
 	}
-	fmt.Fprintf(d.Out, "%d samples stored. The clock starts: an hour takes %s. Events arrive at %s:\n\n",
-		n, d.Clock.Wall(time.Hour).Round(time.Millisecond), d.Receiver.URL())
+	fmt.Fprintf(d.Out, "%d samples stored. The clock starts: an hour takes %s. Events arrive at %s.\n"+
+		"A second receiver, at %s, is broken: what becomes of it is told by the wall clock.\n\n",
+		n, d.Clock.Wall(time.Hour).Round(time.Millisecond), d.Receiver.URL(), d.Broken.URL())
 	d.Clock.Start()
 	return nil
 }
@@ -140,42 +152,33 @@ func (d *Demo) sendHistory(ctx context.Context) (int, error) {
 	return total, flush()
 }
 
-func (d *Demo) subscribe(ctx context.Context) error {
-	var created struct {
-		Secrets []struct {
-			Secret string `json:"secret"`
-		} `json:"secrets"`
-	}
-	body := map[string]any{
-		"name":      "demo receiver",
-		"endpoints": []map[string]any{{"kind": "webhook", "url": d.Receiver.URL()}},
-	}
-	if err := d.call(ctx, http.MethodPost, "/api/v1/subscriptions", d.Token, body, &created); err != nil {
-		return fmt.Errorf("subscribe: %w", err)
-	}
-	if len(created.Secrets) != 1 {
-		return fmt.Errorf("subscribe: the answer has %d secrets, want 1", len(created.Secrets))
-	}
-	return d.Receiver.Trust(created.Secrets[0].Secret)
-}
-
 // live lets every server measure itself and submit, each by its own key.
 func (d *Demo) live(ctx context.Context) error {
 	g, ctx := errgroup.WithContext(ctx)
 	for i := range d.fleet {
 		g.Go(func() error { return d.liveHost(ctx, &d.fleet[i]) })
 	}
-	g.Go(func() error { return d.epilogue(ctx) })
+	followed := make(chan struct{})
+	g.Go(func() error {
+		defer close(followed)
+		return d.follow(ctx)
+	})
+	g.Go(func() error { return d.epilogue(ctx, followed) })
 	return g.Wait()
 }
 
-// epilogue tells when the story is over.
-func (d *Demo) epilogue(ctx context.Context) error {
+// epilogue tells when the story is over, also that of the broken receiver.
+func (d *Demo) epilogue(ctx context.Context, followed <-chan struct{}) error {
 	end := time.NewTimer(d.Clock.Wall(storyEnds))
 	defer end.Stop()
 	select {
 	case <-ctx.Done():
+		return nil
 	case <-end.C:
+	}
+	select {
+	case <-ctx.Done():
+	case <-followed:
 		fmt.Fprint(d.Out, "\nThe story is told; the fleet lives on, and the server answers. Ctrl-C ends the demo.\n")
 	}
 	return nil

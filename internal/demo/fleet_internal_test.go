@@ -112,11 +112,11 @@ func TestLineProtocol(t *testing.T) {
 
 func TestSummary(t *testing.T) {
 	t.Parallel()
-	if got := tally(nil); got != "no events" {
+	if got := tally[barograph.EventType](nil, "no events"); got != "no events" {
 		t.Errorf("tally of nothing: %s", got)
 	}
 	counts := map[barograph.EventType]int{barograph.EventHostSilent: 1, barograph.EventBreachStarted: 2}
-	if got, want := tally(counts), "2 × breach.started, 1 × host.silent"; got != want {
+	if got, want := tally(counts, "none"), "2 × breach.started, 1 × host.silent"; got != want {
 		t.Errorf("tally: %s, want %s", got, want)
 	}
 	card := barograph.Scorecard{}
@@ -129,5 +129,30 @@ func TestSummary(t *testing.T) {
 	card.Score()
 	if got, want := score(card), "precision 67 %, recall 50 %, median lead 31 h (2 confirmed, 1 averted, 1 expired; 2 of 4 breaches foreseen)"; got != want {
 		t.Errorf("score: %s, want %s", got, want)
+	}
+}
+
+func TestFate(t *testing.T) {
+	t.Parallel()
+	begin := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	tried := func(n int) tracedDelivery {
+		return tracedDelivery{barograph.Delivery{CreatedAt: begin}, make([]barograph.Attempt, n)}
+	}
+	for _, c := range []struct {
+		delivery tracedDelivery
+		health   barograph.EndpointHealth
+		want     string
+	}{
+		{tried(1), barograph.EndpointHealth{}, "1 try failed, the server goes on trying"},
+		{tried(2), barograph.EndpointHealth{}, "2 tries failed, the server goes on trying"},
+		{
+			tried(3),
+			barograph.EndpointHealth{Disabled: true, DisabledAt: begin.Add(36 * time.Second), DisabledReason: "it answered 410"},
+			"3 tries failed within 36 s, then its endpoint was disabled: it answered 410",
+		},
+	} {
+		if got := fate(c.delivery, c.health); got != c.want {
+			t.Errorf("got %q, want %q", got, c.want)
+		}
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"slices"
 	"sync"
 	"time"
 
@@ -18,30 +19,41 @@ import (
 )
 
 // Receiver is a webhook receiver as a subscriber would write it: it verifies
-// each signature with the official library and prints one line an event.
+// each signature with the official library, knows by its ID what comes again,
+// and prints one line an event.
 type Receiver struct {
+	// Heard is called with each event before its line is printed; nil: nobody is.
+	// It is set before Run.
+	Heard func(context.Context, barograph.Event)
+
 	out      io.Writer
 	listener net.Listener
 
-	mu       sync.Mutex
-	verifier *standardwebhooks.Webhook
-	counts   map[barograph.EventType]int
-	refused  int
+	mu        sync.Mutex
+	verifiers []*standardwebhooks.Webhook // one for each endpoint that it is
+	known     map[string]bool             // IDs of events
+	counts    map[barograph.EventType]int
+	refused   int
 }
 
 // NewReceiver returns a receiver on a free loopback port.
 func NewReceiver(ctx context.Context, out io.Writer) (*Receiver, error) {
+	l, err := listen(ctx)
+	return &Receiver{out: out, listener: l, known: map[string]bool{}, counts: map[barograph.EventType]int{}}, err
+}
+
+func listen(ctx context.Context) (net.Listener, error) {
 	l, err := new(net.ListenConfig).Listen(ctx, "tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, fmt.Errorf("listen for webhooks: %w", err)
 	}
-	return &Receiver{out: out, listener: l, counts: map[barograph.EventType]int{}}, nil
+	return l, nil
 }
 
 // URL returns where webhooks are to be sent.
 func (r *Receiver) URL() string { return "http://" + r.listener.Addr().String() + "/events" }
 
-// Trust sets the secret that signatures are verified with.
+// Trust adds a secret that signatures are verified with.
 func (r *Receiver) Trust(secret string) error {
 	v, err := standardwebhooks.NewWebhook(secret)
 	if err != nil {
@@ -49,7 +61,7 @@ func (r *Receiver) Trust(secret string) error {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.verifier = v
+	r.verifiers = append(r.verifiers, v)
 	return nil
 }
 
@@ -67,12 +79,28 @@ func (r *Receiver) Refused() int {
 	return r.refused
 }
 
+// Tell prints a line in the columns of those of events.
+func (r *Receiver) Tell(when, what, text string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.tell(when, what, text)
+}
+
+func (r *Receiver) tell(when, what, text string) {
+	fmt.Fprintf(r.out, "%-16s  %-21s %s\n", when, what, text)
+}
+
+// onWall says what the wall clock shows, for what does not live by the demo's.
+func onWall(t time.Time) string { return "wall at " + t.UTC().Format(time.TimeOnly) }
+
 // Run receives until ctx ends, and lets go of the port.
-func (r *Receiver) Run(ctx context.Context) error {
-	server := &http.Server{Handler: r, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second}
+func (r *Receiver) Run(ctx context.Context) error { return serve(ctx, r.listener, r) }
+
+func serve(ctx context.Context, l net.Listener, h http.Handler) error {
+	server := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second}
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
-	if err := server.Serve(r.listener); !errors.Is(err, http.ErrServerClosed) {
+	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("receive webhooks: %w", err)
 	}
 	return nil
@@ -87,11 +115,7 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		http.Error(w, "unreadable", http.StatusBadRequest)
 		return
 	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.verifier == nil || r.verifier.Verify(body, req.Header) != nil {
-		r.refused++
-		fmt.Fprintln(r.out, "webhook with a WRONG signature refused")
+	if !r.verified(body, req.Header) {
 		http.Error(w, "wrong signature", http.StatusUnauthorized)
 		return
 	}
@@ -100,7 +124,36 @@ func (r *Receiver) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		http.Error(w, "not an event", http.StatusBadRequest)
 		return
 	}
-	r.counts[e.Type]++
-	fmt.Fprintf(r.out, "%s  %-21s %s  [signature ok]\n", e.Time.UTC().Format("Mon 2 Jan 15:04"), e.Type, e.Data.Summary)
+	if r.Heard != nil {
+		r.Heard(req.Context(), e)
+	}
+	r.take(req.Header.Get(standardwebhooks.HeaderWebhookID), e)
 	w.WriteHeader(http.StatusNoContent)
+}
+
+func (r *Receiver) verified(body []byte, h http.Header) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if slices.ContainsFunc(r.verifiers, func(v *standardwebhooks.Webhook) bool { return v.Verify(body, h) == nil }) {
+		return true
+	}
+	r.refused++
+	fmt.Fprintln(r.out, "webhook with a WRONG signature refused")
+	return false
+}
+
+// take takes an event, once.
+func (r *Receiver) take(id string, e barograph.Event) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.known[id] {
+		return
+	}
+	r.known[id] = true
+	r.counts[e.Type]++
+	when := e.Time.UTC().Format("Mon 2 Jan 15:04")
+	if e.Data.Endpoint != nil {
+		when = onWall(e.Time)
+	}
+	r.tell(when, string(e.Type), e.Data.Summary+"  [signature ok]")
 }

@@ -72,7 +72,7 @@ func TestReceiver(t *testing.T) {
 			t.Errorf("%s is answered by %s, want %d", what, res.Status, want)
 		}
 	}
-	ours, other := newSecret("a"), newSecret("b")
+	ours, other, second := newSecret("a"), newSecret("b"), newSecret("c")
 	send("a webhook before there is a secret", webhook(t, r.URL(), ours, body), http.StatusUnauthorized)
 	if err := r.Trust("no secret!"); err == nil {
 		t.Error("any text is taken as a secret")
@@ -81,6 +81,11 @@ func TestReceiver(t *testing.T) {
 		t.Fatal(err)
 	}
 	send("a right signature", webhook(t, r.URL(), ours, body), http.StatusNoContent)
+	if err := r.Trust(second); err != nil {
+		t.Fatal(err)
+	}
+	send("the same event again", webhook(t, r.URL(), ours, body), http.StatusNoContent)
+	send("the same event by another subscription", webhook(t, r.URL(), second, body), http.StatusNoContent)
 	send("the signature by another secret", webhook(t, r.URL(), other, body), http.StatusUnauthorized)
 	changed := webhook(t, r.URL(), ours, body)
 	changed.Header.Set(standardwebhooks.HeaderWebhookID, "evt_2")
@@ -96,12 +101,37 @@ func TestReceiver(t *testing.T) {
 	if err := <-done; err != nil {
 		t.Errorf("run: %v", err)
 	}
-	want := "Sun 1 Mar 12:00  host.silent           cache-1 is silent  [signature ok]\n"
-	if text := out.String(); !strings.Contains(text, want) || strings.Count(text, "WRONG signature") != 4 {
+	want := "Sun 1 Mar 12:00   host.silent           cache-1 is silent  [signature ok]\n"
+	if text := out.String(); strings.Count(text, want) != 1 || strings.Count(text, "WRONG signature") != 4 {
 		t.Errorf("printed:\n%s", text)
 	}
 	if res, err := http.Get(r.URL()); err == nil {
 		res.Body.Close()
 		t.Error("the port is still open")
+	}
+}
+
+func TestBrokenReceiver(t *testing.T) {
+	t.Parallel()
+	b, err := demo.NewBroken(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- b.Run(ctx) }()
+	for i, want := range []int{500, 503, 410, 410} {
+		res, err := http.Post(b.URL(), "application/json", strings.NewReader("{}"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		if res.StatusCode != want {
+			t.Errorf("try %d is answered by %s, want %d", i+1, res.Status, want)
+		}
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Errorf("run: %v", err)
 	}
 }

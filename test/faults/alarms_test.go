@@ -5,6 +5,7 @@ import (
 	"maps"
 	"net/http"
 	"net/url"
+	"strconv"
 	"testing"
 	"time"
 
@@ -49,18 +50,21 @@ func (b *book) compareBreaches(t *testing.T, srv *harness.Server) {
 	})
 }
 
-// compareEvents waits until every recorded event arrived at the subscriber,
-// and reports those that arrived twice. Each breach has one event of each type.
-func compareEvents(t *testing.T, srv *harness.Server, receiver *harness.Receiver) {
+// recorded returns the events on record, and reports when two of them say the
+// same of one breach. The server's own heartbeat is left out.
+func recorded(t *testing.T, srv *harness.Server) map[barograph.EventID]barograph.Event {
 	t.Helper()
-	recorded := map[barograph.EventID]barograph.Event{}
+	events := map[barograph.EventID]barograph.Event{}
 	type fact struct {
 		kind   barograph.EventType
 		breach barograph.BreachID
 	}
 	facts := map[fact]barograph.EventID{}
 	for _, e := range all[barograph.Event](t, srv, "/api/v1/events", nil) {
-		recorded[e.ID] = e
+		if e.Type == barograph.EventWatchdog {
+			continue
+		}
+		events[e.ID] = e
 		if e.Data.Breach == nil {
 			continue
 		}
@@ -70,6 +74,14 @@ func compareEvents(t *testing.T, srv *harness.Server, receiver *harness.Receiver
 		}
 		facts[f] = e.ID
 	}
+	return events
+}
+
+// compareEvents waits until every recorded event arrived at the subscriber,
+// and reports those that arrived twice. Each breach has one event of each type.
+func compareEvents(t *testing.T, srv *harness.Server, receiver *harness.Receiver) {
+	t.Helper()
+	recorded := recorded(t, srv)
 	harness.Eventually(t, quick(30*time.Second, 2*time.Minute), func() string {
 		arrived := map[barograph.EventID]bool{}
 		for _, r := range receiver.Events() {
@@ -97,6 +109,7 @@ func compareEvents(t *testing.T, srv *harness.Server, receiver *harness.Receiver
 			t.Errorf("event %s came with webhook-id %s", r.Event.ID, r.ID)
 		}
 	}
+	compareDeliveries(t, srv, receiver.Subscription, recorded, 1)
 	t.Logf("%d events recorded, %d lost; %d deliveries, %d of them repeated", len(recorded), 0, len(deliveries), len(deliveries)-len(distinct))
 }
 
@@ -118,4 +131,76 @@ func all[T any](t *testing.T, srv *harness.Server, path string, query url.Values
 		}
 		q.Set("after", page.Next)
 	}
+}
+
+// alarms makes events: each alarm is a series of its own that goes over the
+// limit for good, which is one event.
+type alarms struct {
+	fleet  *fleet
+	key    barograph.Secret
+	writer string
+	raised int
+}
+
+func newAlarms(f *fleet, srv *harness.Server, writer string) *alarms {
+	return &alarms{fleet: f, key: srv.Token, writer: writer}
+}
+
+// raise raises alarms that are acknowledged when it returns.
+func (a *alarms) raise(t *testing.T, n int) {
+	t.Helper()
+	const mostAtOnce = 500
+	for end := a.raised + n; a.raised < end; {
+		var batch []sample
+		now := time.Now().UnixMilli()
+		for range min(mostAtOnce, end-a.raised) {
+			batch = append(batch, sample{series{alarmMetric, "", a.writer, strconv.Itoa(a.raised)}, now, 1})
+			a.raised++
+		}
+		path, body := encodeLines(batch)
+		if err := a.fleet.send(t.Context(), a.key, path, body); err != nil {
+			t.Fatal(err)
+		}
+		a.fleet.book.note(batch)
+	}
+}
+
+// ofWriter returns the events of one writer's alarms.
+func ofWriter(events map[barograph.EventID]barograph.Event, writer string) map[barograph.EventID]barograph.Event {
+	out := map[barograph.EventID]barograph.Event{}
+	for id, e := range events {
+		if e.Labels.Get("writer") == writer {
+			out[id] = e
+		}
+	}
+	return out
+}
+
+// compareDeliveries waits until the subscription has one delivery of each event
+// to each endpoint, and every one says that it was delivered.
+func compareDeliveries(t *testing.T, srv *harness.Server, id barograph.SubscriptionID, events map[barograph.EventID]barograph.Event, endpoints int) {
+	t.Helper()
+	harness.Eventually(t, 30*time.Second, func() string {
+		type leg struct {
+			event    barograph.EventID
+			endpoint barograph.EndpointID
+		}
+		legs := map[leg]int{}
+		states := map[barograph.DeliveryState]int{}
+		for _, d := range deliveriesOf(t, srv, id) {
+			if _, asked := events[d.EventID]; asked {
+				legs[leg{d.EventID, d.EndpointID}]++
+				states[d.State]++
+			}
+		}
+		if want := len(events) * endpoints; len(legs) != want || states[barograph.DeliveryDelivered] != want || len(states) != 1 {
+			return fmt.Sprintf("%d deliveries are on record, by state %v; want %d, all delivered", len(legs), states, want)
+		}
+		return ""
+	})
+}
+
+func deliveriesOf(t *testing.T, srv *harness.Server, id barograph.SubscriptionID) []barograph.Delivery {
+	t.Helper()
+	return all[barograph.Delivery](t, srv, "/api/v1/subscriptions/"+string(id)+"/deliveries", nil)
 }

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"os"
 	"strconv"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -93,6 +94,50 @@ func TestDiskFullAtOnce(t *testing.T) {
 	fleet.book.compare(t, &process.Server)
 	fleet.book.compareBreaches(t, &process.Server)
 	compareEvents(t, &process.Server, receiver)
+}
+
+// TestDiskFullDeliveries fills the disk while deliveries wait for their next try.
+// What comes of tries can't be written down then; once there is room again, all
+// that was recorded arrives and the server knows it.
+func TestDiskFullDeliveries(t *testing.T) {
+	t.Parallel()
+	events := quick(100, 2000)
+	installed := install(t)
+	installed.Dir = smallDisk(t, "64m")
+	installed.Config = swingConfig + "  retry_schedule: [" + waits(50) + "]\nstore: {embedded: {min_free_space: 16MB}}\n"
+	process := installed.Start(t)
+	addAlarmRule(t, &process.Server)
+	var well atomic.Bool
+	r := newReceiver(t, func(int) behaviour {
+		if well.Load() {
+			return accept
+		}
+		return refuse
+	})
+	id := subscribe(t, &process.Server, "patient", "disk", r)
+	fleet := newFleet(t, 0)
+	fleet.use(&process.Server)
+	newAlarms(fleet, &process.Server, "disk").raise(t, events)
+	awaitNone(t, "events that were not tried", func() int { return events - r.counts().messages })
+
+	ballast := fill(t, installed.Dir, 0)
+	time.Sleep(quick(2*time.Second, 20*time.Second))
+	well.Store(true)
+	time.Sleep(quick(2*time.Second, 20*time.Second))
+	if !process.Running() {
+		t.Fatalf("on a full disk the server ended with code %d", process.ExitCode())
+	}
+	whileFull := r.counts()
+	if err := os.Remove(ballast); err != nil {
+		t.Fatal(err)
+	}
+	awaitNone(t, "deliveries missing", func() int { return events - r.counts().taken })
+	record := ofWriter(recorded(t, &process.Server), "disk")
+	r.check(t, record)
+	compareDeliveries(t, &process.Server, id, record, 1)
+	c := r.counts()
+	figures.row(t, len(record) == events, "a full disk under deliveries",
+		fmt.Sprintf("%d events on record, %d tries before there was room again, 0 lost, %d taken twice", len(record), whileFull.tries, c.twice), "0 lost")
 }
 
 // smallDisk mounts a file system of its own.

@@ -81,7 +81,7 @@ func TestTerm(t *testing.T) {
 func checkLog(t *testing.T, log string) {
 	t.Helper()
 	for line := range strings.Lines(log) {
-		if strings.Contains(line, "level=ERROR") || strings.HasPrefix(line, "panic:") || strings.HasPrefix(line, "fatal error:") {
+		if strings.Contains(line, " ERROR ") || strings.HasPrefix(line, "panic:") || strings.HasPrefix(line, "fatal error:") {
 			t.Errorf("the server logs: %s", strings.TrimSpace(line))
 		}
 	}

@@ -33,8 +33,8 @@ type Server struct {
 func Config() app.Config {
 	cfg := app.DefaultConfig()
 	cfg.Listen = "127.0.0.1:0"
-	cfg.Delivery.Webhook.AllowHTTP = true
-	cfg.Delivery.Webhook.AllowNetworks = []string{"127.0.0.0/8"}
+	cfg.Delivery.AllowHTTP = true
+	cfg.Delivery.AllowNetworks = []string{"127.0.0.0/8"}
 	return cfg
 }
 
@@ -166,6 +166,8 @@ func Eventually(tb testing.TB, within time.Duration, check func() string) {
 type Receiver struct {
 	*httptest.Server
 
+	Subscription barograph.SubscriptionID
+
 	mu       sync.Mutex
 	verifier *standardwebhooks.Webhook
 	events   []Received
@@ -185,7 +187,8 @@ func (s *Server) Subscribe(tb testing.TB) *Receiver {
 	r.Server = httptest.NewServer(http.HandlerFunc(r.take))
 	tb.Cleanup(r.Close)
 	var created struct {
-		Secrets []struct {
+		Subscription barograph.Subscription `json:"subscription"`
+		Secrets      []struct {
 			Secret string `json:"secret"`
 		} `json:"secrets"`
 	}
@@ -199,6 +202,7 @@ func (s *Server) Subscribe(tb testing.TB) *Receiver {
 	r.mu.Lock()
 	r.verifier = verifier
 	r.mu.Unlock()
+	r.Subscription = created.Subscription.ID
 	return r
 }
 

@@ -28,7 +28,7 @@ var figures = flag.Bool("figures", false, "measure the figures of the product; t
 
 const config = `
 api: {requests_per_second: 1e6, burst: 1000000}
-delivery: {webhook: {allow_http: true, allow_networks: [127.0.0.0/8]}}
+delivery: {allow_http: true, allow_networks: [127.0.0.0/8]}
 `
 
 // table collects the figures.

@@ -1,0 +1,67 @@
+package api_test
+
+import (
+	"context"
+	"log/slog"
+
+	"github.com/VictoriaMetrics/metrics"
+
+	"github.com/barograph/barograph"
+	"github.com/barograph/barograph/alerting"
+	"github.com/barograph/barograph/api"
+	"github.com/barograph/barograph/internal/configdb"
+)
+
+// firstSecret is that of webhooks that come without one.
+const firstSecret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+// everyChannel is configured, and sends to public addresses only.
+func everyChannel() alerting.DeliveryConfig {
+	c := alerting.DefaultDeliveryConfig()
+	c.Email.Host, c.Email.From = "mail.example.com", "barograph@example.com"
+	c.SMS.AccountSID, c.SMS.AuthToken, c.SMS.From = "AC0123456789", "token", "+4915100000000"
+	return c
+}
+
+func unconfigured() alerting.DeliveryConfig { return alerting.DefaultDeliveryConfig() }
+
+// sending lets the server send to this machine.
+func sending(o *api.Options) {
+	c := everyChannel()
+	c.AllowHTTP, c.AllowNetworks = true, []string{"127.0.0.0/8"}
+	deliver(o, c)
+}
+
+// deliver puts the real thing behind the API, but for those who work on their
+// own: what is done by hand is done, and nothing else.
+func deliver(o *api.Options, c alerting.DeliveryConfig) {
+	db, ok := o.Subscriptions.(*configdb.DB)
+	if !ok {
+		panic("the database is another one")
+	}
+	silent, set := slog.New(slog.DiscardHandler), metrics.NewSet()
+	notifiers, err := alerting.NewNotifiers(c, alerting.NotifierDeps{})
+	if err != nil {
+		panic(err)
+	}
+	dispatcher, err := alerting.NewDispatcher(c, db, notifiers, alerting.DispatcherDeps{Log: silent, Metrics: set})
+	if err != nil {
+		panic(err)
+	}
+	engine, err := alerting.NewEngine(context.Background(), alerting.DefaultConfig(), alerting.EngineOptions{
+		Store: db, Reader: nothing{}, Changes: make(chan struct{}), Clock: o.Clock, Log: silent, Metrics: set, Recorded: func() {},
+	})
+	if err != nil {
+		panic(err)
+	}
+	o.Channels, o.Endpoints, o.Acknowledger = c, dispatcher, engine
+	o.Secrets, o.Deliveries, o.Silences, o.Audit = db, db, db, db
+	o.Replayer = alerting.NewReplayer(db, o.Clock, func() {})
+}
+
+// nothing was measured.
+type nothing struct{}
+
+func (nothing) Select(context.Context, barograph.Query) ([]barograph.SeriesPoints, error) {
+	return nil, nil
+}

@@ -1,0 +1,156 @@
+package api
+
+import (
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/barograph/barograph"
+)
+
+// Channels says what is wrong with an endpoint that looks right: that nothing is
+// sent to its address, or that its channel is not configured.
+type Channels interface {
+	CheckEndpoint(e barograph.Endpoint) error
+}
+
+// newSubscription fills in what was left out, or returns an error that names
+// every bad field. Its endpoints take over from the old ones that they name; the
+// secrets are those of webhooks that got a new one.
+func (a subscriptionHandlers) newSubscription(
+	in SubscriptionInput, old []barograph.Endpoint, now time.Time,
+) (s barograph.Subscription, secrets []EndpointSecret, err error) {
+	s = presentable(barograph.Subscription{
+		Name: in.Name, EventTypes: in.EventTypes, Matchers: in.Matchers, Only: in.Only, MinSeverity: in.MinSeverity,
+		MinProbability: in.MinProbability, MaxETA: in.MaxETA, Storm: newStorm(in),
+		SMSDailyBudget: in.SMSDailyBudget, SMSOverflowTo: in.SMSOverflowTo, Enabled: or(in.Enabled, true),
+	})
+	var p barograph.Problems
+	secrets = []EndpointSecret{}
+	for i, given := range in.Endpoints {
+		e, err := newEndpoint(given, s.Endpoints, old)
+		p.Merge(fmt.Sprintf("endpoints[%d]", i), err)
+		if e.ID == "" {
+			e.ID = barograph.EndpointID(barograph.NewID("ept", now))
+		}
+		if e.Kind == barograph.EndpointWebhook && e.Secret == "" {
+			e.Secret = a.newSecret()
+			given.Secret = e.Secret
+		}
+		if e.Kind == barograph.EndpointWebhook && given.Secret != "" {
+			secrets = append(secrets, EndpointSecret{EndpointID: e.ID, Secret: given.Secret.Reveal()})
+		}
+		s.Endpoints = append(s.Endpoints, e)
+	}
+	p.Merge("", s.Validate())
+	for i, e := range s.Endpoints {
+		p.Merge(fmt.Sprintf("endpoints[%d]", i), a.channels.CheckEndpoint(e))
+	}
+	return s, secrets, p.Err("subscription")
+}
+
+func newStorm(in SubscriptionInput) barograph.Storm {
+	storm := barograph.DefaultStorm()
+	if in.GroupBy != nil { // an empty list is a choice
+		storm.GroupBy = in.GroupBy
+	}
+	storm.GroupWait = or(in.GroupWait, storm.GroupWait)
+	storm.GroupInterval = or(in.GroupInterval, storm.GroupInterval)
+	storm.RepeatInterval = or(in.RepeatInterval, storm.RepeatInterval)
+	return storm
+}
+
+// newEndpoint returns the endpoint that was given, as far as it is understood.
+// One that names an old endpoint keeps its health, and its secret if none is
+// given.
+func newEndpoint(given EndpointInput, taken, old []barograph.Endpoint) (barograph.Endpoint, error) {
+	var p barograph.Problems
+	e := barograph.Endpoint{
+		ID: given.ID, Kind: given.Kind, URL: given.URL, Format: given.Format, To: given.To, Secret: given.Secret,
+	}
+	noUse(&p, given)
+	var before barograph.Endpoint
+	if given.ID != "" {
+		named := func(e barograph.Endpoint) bool { return e.ID == given.ID }
+		i := slices.IndexFunc(old, named)
+		switch {
+		case i < 0 || slices.ContainsFunc(taken, named):
+			p.Addf("id", "%q is not an endpoint of this subscription, or is given twice; leave it out for a new one", clip(string(given.ID)))
+		case old[i].Kind != given.Kind:
+			p.Addf("kind", "%q is another kind than that of endpoint %s, which is %s; leave the id out for a new one",
+				clip(string(given.Kind)), given.ID, old[i].Kind)
+		default:
+			before = old[i]
+		}
+	}
+	e.Health = before.Health
+	inheritSecret(&p, &e, before)
+	return e, p.Err("endpoint")
+}
+
+// noUse tells of fields that mean nothing to an endpoint of this kind.
+func noUse(p *barograph.Problems, given EndpointInput) {
+	const (
+		webhook, alertmanager, shoutrrr = barograph.EndpointWebhook, barograph.EndpointAlertmanager, barograph.EndpointShoutrrr
+		email, sms                      = barograph.EndpointEmail, barograph.EndpointSMS
+	)
+	for _, field := range []struct {
+		name  string
+		given bool
+		kinds []barograph.EndpointKind
+	}{
+		{"url", given.URL != "", []barograph.EndpointKind{webhook, alertmanager, shoutrrr}},
+		{"to", len(given.To) > 0, []barograph.EndpointKind{email, sms}},
+		{"secret", given.Secret != "", []barograph.EndpointKind{webhook, alertmanager}},
+	} {
+		known := slices.Contains([]barograph.EndpointKind{webhook, alertmanager, shoutrrr, email, sms}, given.Kind)
+		if known && field.given && !slices.Contains(field.kinds, given.Kind) {
+			p.Addf(field.name, "has no use with an endpoint of kind %s", given.Kind)
+		}
+	}
+}
+
+// inheritSecret lets the endpoint keep the secret of the one before it, which is
+// of the same kind, or zero if there was none.
+func inheritSecret(p *barograph.Problems, e *barograph.Endpoint, before barograph.Endpoint) {
+	switch e.Kind {
+	case barograph.EndpointShoutrrr:
+		keepService(p, e, before)
+	case barograph.EndpointWebhook:
+		if e.Secret == "" {
+			e.Secret, e.PreviousSecret, e.PreviousSecretUntil = before.Secret, before.PreviousSecret, before.PreviousSecretUntil
+		}
+	case barograph.EndpointAlertmanager:
+		switch {
+		case e.Secret != "" || before.Secret == "":
+		case sameServer(e.URL, before.URL):
+			e.Secret = before.Secret
+		default: // it would be shown to whom it was not meant for
+			p.Addf("secret", "is missing: give it again, as the address is another one; leave the id out for an endpoint without")
+		}
+	case barograph.EndpointEmail, barograph.EndpointSMS:
+	}
+}
+
+// keepService puts the URL of a shoutrrr service, which holds its password,
+// where secrets are kept. The scheme alone stands for the URL that it had.
+func keepService(p *barograph.Problems, e *barograph.Endpoint, before barograph.Endpoint) {
+	scheme, rest, found := strings.Cut(e.URL, "://")
+	switch {
+	case found && rest != "":
+		e.URL, e.Secret = scheme+"://", barograph.Secret(e.URL)
+	case before.URL != "" && e.URL == before.URL:
+		e.Secret = before.Secret
+	default:
+		e.Secret = ""
+		p.Addf("url", "is not a whole URL, as slack://hook:TOKEN@webhook; to keep the one that an endpoint has, give its scheme and the endpoint's id")
+	}
+}
+
+func sameServer(a, b string) bool {
+	x, errX := url.Parse(a)
+	y, errY := url.Parse(b)
+	return errX == nil && errY == nil && x.Scheme == y.Scheme && x.Host == y.Host
+}

@@ -1,0 +1,17 @@
+#!/usr/bin/env bash
+# Does to the built server what life does to servers, at full length: about a
+# quarter of an hour. Ends with a line for each figure; all that the tests said
+# is shown if one of them fails.
+#
+#   faults.sh [PATTERN]    only the tests whose names match
+set -euo pipefail
+cd "$(dirname "$0")/.."
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+
+if BAROGRAPH_TEST_FAULTS=long ${GO:-go} test -count=1 -timeout 30m -v -run "${1:-.}" ./test/faults/... > "$log" 2>&1; then
+  grep -E '^(--- |ok|figure: )' "$log"
+else
+  cat "$log"
+  exit 1
+fi
