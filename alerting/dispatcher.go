@@ -43,6 +43,9 @@ type DispatcherDeps struct {
 	// Instance tells the servers on one database apart. One that starts takes
 	// back what it had claimed under this name before; "": it has a new one.
 	Instance string
+	// Recorded is called after events of its own were recorded, as that of an
+	// endpoint that was put out of service; nil: nobody has to know.
+	Recorded func()
 	Log      *slog.Logger
 	Metrics  *metrics.Set
 }
@@ -62,6 +65,7 @@ type Dispatcher struct {
 	cfg       DeliveryConfig
 	policy    retryPolicy
 	instance  string
+	recorded  func()
 	store     DispatchStore
 	notifiers map[barograph.EndpointKind]Notifier
 	holds     holds
@@ -101,8 +105,11 @@ func NewDispatcher(cfg DeliveryConfig, store DispatchStore, notifiers map[barogr
 	if deps.Instance == "" {
 		deps.Instance = barograph.NewID("srv", time.Now())
 	}
+	if deps.Recorded == nil {
+		deps.Recorded = func() {}
+	}
 	return &Dispatcher{
-		cfg: cfg, policy: newRetryPolicy(cfg), instance: deps.Instance, store: store, notifiers: notifiers,
+		cfg: cfg, policy: newRetryPolicy(cfg), instance: deps.Instance, recorded: deps.Recorded, store: store, notifiers: notifiers,
 		log: deps.Log, metrics: newDispatcherMetrics(deps.Metrics), vitals: newVitals(),
 		wake: make(chan struct{}, 1), finished: make(chan try, cfg.Concurrency),
 		flight: newInFlight(cfg.Concurrency, cfg.PerEndpoint), missing: map[barograph.EndpointKind]bool{},
@@ -124,6 +131,14 @@ func (d *Dispatcher) Run(ctx context.Context) error {
 		d.wait(ctx, d.round(ctx, tries))
 	}
 	return d.drain(context.WithoutCancel(ctx), stopTries)
+}
+
+// announce has the events of a change that was recorded here carried on.
+func (d *Dispatcher) announce(c barograph.Change) {
+	if len(c.Events) > 0 {
+		d.recorded()
+		d.Wake()
+	}
 }
 
 // round saves what has finished, then begins what is due. It returns how long
@@ -188,6 +203,9 @@ func (d *Dispatcher) save(ctx context.Context) error {
 	all := slices.Concat(results...)
 	if err := d.store.SaveDeliveryResults(ctx, all); err != nil {
 		return fmt.Errorf("save %d delivery results: %w", len(all), err)
+	}
+	for _, r := range all {
+		d.announce(r.Change)
 	}
 	for i, t := range d.unsaved {
 		d.flight.remove(t.parcel)

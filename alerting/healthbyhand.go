@@ -55,11 +55,12 @@ func (d *Dispatcher) switchEndpoint(ctx context.Context, sub barograph.Subscript
 	if after.Disabled == ep.Health.Disabled {
 		return ep, nil
 	}
-	if err := d.store.SetEndpointHealth(ctx, sub, id, after, healthChange(subs, sub, ep, after, now)); err != nil {
+	change := healthChange(subs, sub, ep, after, now)
+	if err := d.store.SetEndpointHealth(ctx, sub, id, after, change); err != nil {
 		return ep, fmt.Errorf("set the health of endpoint %s: %w", id, err)
 	}
 	ep.Health = after
-	d.Wake()
+	d.announce(change)
 	return ep, nil
 }
 

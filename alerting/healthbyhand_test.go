@@ -2,6 +2,7 @@ package alerting_test
 
 import (
 	"context"
+	"errors"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -53,6 +54,34 @@ func TestEndpointsAreDisabledAndEnabledByHand(t *testing.T) {
 			if _, err := s.Enable(ctx, "sub_2", "one"); barograph.KindOf(err) != barograph.KindNotFound {
 				t.Error(err)
 			}
+		}
+	})
+}
+
+// What the dispatcher itself has to tell goes at once to whoever carries events
+// on, and to the other endpoints.
+func TestOwnEventsAreCarriedOnAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newStage(t, subscription("sub_1", hook("one", "https://a"), hook("two", "https://a")))
+		s.answer = func(_ alerting.Notification, ep barograph.Endpoint) alerting.Outcome {
+			if ep.ID == "one" {
+				return alerting.Outcome{Verdict: alerting.VerdictGone, StatusCode: 410, Err: errors.New("answered 410")}
+			}
+			return ok()
+		}
+		s.pass(time.Second)
+		s.tell(breachOf(begun, "a", "web-1"))
+		s.pass(100 * time.Millisecond)
+		s.wantTypes("two", "the other is gone", begun, barograph.EventEndpointDisabled)
+		_, err := s.Enable(t.Context(), "sub_1", "one")
+		s.must(err)
+		s.answer = nil
+		subs, err := s.db.Subscriptions(t.Context(), barograph.Page{})
+		s.must(err)
+		_, err = s.Test(t.Context(), subs[0], "one")
+		s.must(err)
+		if n := s.own.Load(); n != 3 {
+			t.Errorf("said %d times that there are events, want it when an endpoint is disabled, enabled, and tested", n)
 		}
 	})
 }

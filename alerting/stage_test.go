@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -41,6 +42,7 @@ type stage struct {
 	begin  time.Time
 	stop   func()
 	store  alerting.DispatchStore
+	own    atomic.Int32 // how often the dispatcher said that it recorded events
 
 	mu     sync.Mutex
 	got    []message
@@ -76,7 +78,9 @@ func (s *stage) restart() {
 	} {
 		all[kind] = receiving{s, kind}
 	}
-	d, err := alerting.NewDispatcher(alerting.DefaultDeliveryConfig(), s.store, all, quietDeps())
+	deps := quietDeps()
+	deps.Recorded = func() { s.own.Add(1) }
+	d, err := alerting.NewDispatcher(alerting.DefaultDeliveryConfig(), s.store, all, deps)
 	s.must(err)
 	s.Dispatcher = d
 	s.stop = startRun(s.t, d.Run)

@@ -47,5 +47,9 @@ func (d *Dispatcher) saveTest(ctx context.Context, t try) error {
 	}
 	r.Change.Events = append([]barograph.Event{tested.Event}, r.Change.Events...)
 	r.Change.Deliveries = append([]barograph.Delivery{tested.Delivery}, r.Change.Deliveries...)
-	return d.store.SaveDeliveryResults(ctx, []barograph.DeliveryResult{r})
+	if err := d.store.SaveDeliveryResults(ctx, []barograph.DeliveryResult{r}); err != nil {
+		return err
+	}
+	d.announce(r.Change)
+	return nil
 }

@@ -59,13 +59,13 @@ func (a *App) addDelivery(db *configdb.DB, events *bus.Bus, curves *forecast.Cur
 	if err != nil {
 		return senders{}, err
 	}
+	relay := alerting.NewRelay(db, events, a.log, a.metrics)
 	dispatcher, err := alerting.NewDispatcher(a.cfg.Delivery, db, notifiers, alerting.DispatcherDeps{
-		Instance: instance, Log: a.log, Metrics: a.metrics,
+		Instance: instance, Recorded: relay.Wake, Log: a.log, Metrics: a.metrics,
 	})
 	if err != nil {
 		return senders{}, err
 	}
-	relay := alerting.NewRelay(db, events, a.log, a.metrics)
 	a.life.add("dispatcher", dispatcher.Run)
 	a.life.add("relay", relay.Run)
 	return senders{relay, dispatcher}, nil
