@@ -7,7 +7,7 @@ import "github.com/barograph/barograph"
 type inFlight struct {
 	most, perEndpoint int
 	tries             int
-	ailing            int // of them, those to endpoints that failed last time
+	ailing            int // of them, those to ailing endpoints
 	deliveries        map[barograph.DeliveryID]struct{}
 	topics            map[endpointTopic]int
 	endpoints         map[barograph.EndpointID]*endpointFlight
@@ -16,7 +16,7 @@ type inFlight struct {
 // endpointFlight is an endpoint with tries in flight.
 type endpointFlight struct {
 	tries  int
-	ailing int // of them, those begun while it was failing
+	ailing int // of them, those begun while it was ailing
 }
 
 type endpointTopic struct {
@@ -45,9 +45,9 @@ func newInFlight(most, perEndpoint int) *inFlight {
 func (f *inFlight) full() bool { return f.tries >= f.most }
 
 // admit says whether the delivery may be tried now: it is not in flight already,
-// nor is an earlier event of its topic, and there is room. An endpoint that
-// failed last time gets one try at a time, and all of those together at most
-// half of the room, so that however many are dead, the others are served.
+// nor is an earlier event of its topic, and there is room. An ailing endpoint
+// gets one try at a time, and all of those together at most half of the room, so
+// that however many are dead, the others are served.
 func (f *inFlight) admit(due barograph.DueDelivery) admission {
 	d := due.Delivery
 	if _, already := f.deliveries[d.ID]; already {
@@ -60,7 +60,7 @@ func (f *inFlight) admit(due barograph.DueDelivery) admission {
 	if ep := f.endpoints[d.EndpointID]; ep != nil {
 		now = *ep
 	}
-	ailing := due.Endpoint.Health.Failures > 0
+	ailing := isAiling(due.Endpoint)
 	switch {
 	case now.tries >= f.perEndpoint, ailing && now.tries > 0, ailing && f.ailing >= max(f.most/2, 1):
 		return mustWait
@@ -69,6 +69,12 @@ func (f *inFlight) admit(due barograph.DueDelivery) admission {
 	}
 	return admitted
 }
+
+// ailingAfter is how many tries in a row have failed at an ailing endpoint. One
+// that merely drops a request now and then is not held up for it.
+const ailingAfter = 3
+
+func isAiling(ep barograph.Endpoint) bool { return ep.Health.Failures >= ailingAfter }
 
 // add takes a parcel in, whose deliveries are tried together.
 func (f *inFlight) add(p parcel) {
@@ -80,7 +86,7 @@ func (f *inFlight) add(p parcel) {
 	}
 	f.tries++
 	ep.tries++
-	if first.Endpoint.Health.Failures > 0 {
+	if isAiling(first.Endpoint) {
 		ep.ailing++
 		f.ailing++
 	}

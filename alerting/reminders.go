@@ -14,6 +14,9 @@ type UpkeepStore interface {
 	ReleaseHeld(ctx context.Context, holding []barograph.Hold, now time.Time) (int, error)
 	// Remind adds deliveries that remind of what lasts and nobody took on.
 	Remind(ctx context.Context, now time.Time) (int, error)
+	// HastenDeliveries makes due what is planned for later than latest, or was
+	// made in what is the future by now: a wrong clock did that.
+	HastenDeliveries(ctx context.Context, now, latest time.Time) (int, error)
 	// EndpointQueues returns what waits for each endpoint there is.
 	EndpointQueues(ctx context.Context) ([]barograph.EndpointQueue, error)
 	// Changes returns a channel that receives when silences, hosts or
@@ -56,7 +59,14 @@ func (d *Dispatcher) upkeepOnce(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("remind of what lasts: %w", err)
 	}
-	if released+reminders > 0 {
+	hastened, err := d.store.HastenDeliveries(ctx, now, now.Add(d.policy.longestWait()))
+	if err != nil {
+		return fmt.Errorf("look for what a wrong clock planned: %w", err)
+	}
+	if hastened > 0 {
+		d.log.WarnContext(ctx, "the clock was set back: deliveries that were planned by it are due now", "deliveries", hastened)
+	}
+	if released+reminders+hastened > 0 {
 		d.log.InfoContext(ctx, "deliveries are due that nothing new happened for", "released", released, "reminders", reminders)
 		d.Wake()
 	}

@@ -1,6 +1,7 @@
 package alerting
 
 import (
+	"slices"
 	"time"
 
 	"github.com/barograph/barograph"
@@ -91,4 +92,11 @@ func (p retryPolicy) unsent(d barograph.Delivery, now time.Time) (barograph.Deli
 func finish(d barograph.Delivery, state barograph.DeliveryState, at time.Time) barograph.Delivery {
 	d.State, d.DoneAt, d.NextTry = state, at, time.Time{}
 	return d
+}
+
+// longestWait returns how far ahead a try may be planned: by the schedule, a
+// receiver's wish, or the longest interval of a group.
+func (p retryPolicy) longestWait() time.Duration {
+	longest := slices.Max(p.schedule).Std()
+	return max(time.Duration(2*(1+jitterShare)*float64(longest)), barograph.Day)
 }

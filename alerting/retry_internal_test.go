@@ -266,10 +266,10 @@ func TestInFlight(t *testing.T) {
 		{"same topic elsewhere", dueTo("3", "b", "t", 0), admitted},
 		{"no topic", dueTo("4", "a", "", 0), admitted},
 		{"endpoint full", dueTo("5", "a", "", 0), mustWait},
-		{"ailing", dueTo("6", "c", "", 1), admitted},
-		{"ailing has one", dueTo("7", "c", "", 1), mustWait},
-		{"ailing", dueTo("8", "d", "", 1), admitted},
-		{"ailing", dueTo("9", "e", "", 1), admitted},
+		{"ailing", dueTo("6", "c", "", ailingAfter), admitted},
+		{"ailing has one", dueTo("7", "c", "", ailingAfter), mustWait},
+		{"ailing", dueTo("8", "d", "", ailingAfter), admitted},
+		{"ailing", dueTo("9", "e", "", ailingAfter), admitted},
 		{"full", dueTo("10", "g", "", 0), noRoom},
 	} {
 		if got := add(step.due); got != step.want {
@@ -280,8 +280,11 @@ func TestInFlight(t *testing.T) {
 	if f.full() {
 		t.Error("still full")
 	}
-	if add(dueTo("11", "h", "", 1)) != mustWait {
+	if add(dueTo("11", "h", "", ailingAfter)) != mustWait {
 		t.Error("ailing endpoints got more than half of the room")
+	}
+	if f.admit(dueTo("12", "i", "", ailingAfter-1)) != admitted {
+		t.Error("an endpoint that failed now and then is held up")
 	}
 	if add(dueTo("2", "a", "t", 0)) != admitted {
 		t.Error("the topic is still busy")

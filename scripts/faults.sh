@@ -8,9 +8,13 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
+export BAROGRAPH_TEST_FAULTS=long
 
-if BAROGRAPH_TEST_FAULTS=long ${GO:-go} test -count=1 -timeout 30m -v -run "${1:-.}" ./test/faults/... > "$log" 2>&1; then
-  grep -E '^(--- |ok|figure: )' "$log"
+long() { "${GO:-go}" test -count=1 -timeout 40m -v "$@" >> "$log" 2>&1; }
+
+# The sending alone first, against receivers that never let go; then the server.
+if long -run "${1:-Hostile}" ./alerting && long -run "${1:-.}" ./test/faults/...; then
+  grep -E '^(--- |ok|figure: )|tries done' "$log"
 else
   cat "$log"
   exit 1

@@ -189,6 +189,7 @@ type DeliveryQueue interface {
 type Holding interface {
 	ReleaseHeld(ctx context.Context, holding []barograph.Hold, now time.Time) (int, error)
 	Remind(ctx context.Context, now time.Time) (int, error)
+	HastenDeliveries(ctx context.Context, now, latest time.Time) (int, error)
 }
 
 // EndpointHands changes endpoints by hand.
@@ -257,6 +258,7 @@ func Run(t *testing.T, open func(testing.TB) Database) {
 	t.Run("DeliveryResultsLate", s.testDeliveryResultsLate)
 	t.Run("DeliveryFilter", s.testDeliveryFilter)
 	t.Run("EndpointQueues", s.testEndpointQueues)
+	t.Run("HastenDeliveries", s.testHastenDeliveries)
 	t.Run("Windows", s.testWindows)
 	t.Run("WindowsApart", s.testWindowsApart)
 	t.Run("Claims", s.testClaims)

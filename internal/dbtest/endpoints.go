@@ -126,6 +126,31 @@ func (x suite) testEndpointQueues(t *testing.T) {
 	})
 }
 
+// testHastenDeliveries sets the clock back to day 10: what was planned beyond day
+// 11 is due, and so is what was made on a day to come; what is in time, and what
+// nobody waits for, stays as it is.
+func (x suite) testHastenDeliveries(t *testing.T) {
+	s := x.story(t, hook(t, 1, 1))
+	later := s.happens(barograph.EventBreachStarted, "later", day(10))
+	inTime := s.happens(barograph.EventBreachStarted, "in time", day(10))
+	future := s.happens(barograph.EventBreachStarted, "future", day(40))
+	for d, next := range map[*barograph.Delivery]time.Time{&later: day(30), &inTime: day(11)} {
+		d.NextTry = next
+		noError(t, s.db.SaveDeliveryResults(t.Context(), []barograph.DeliveryResult{{Delivery: *d}}))
+	}
+	s.succeeds(s.happens(barograph.EventBreachStarted, "done", day(40)), day(40))
+	for _, want := range []int{2, 0} {
+		if n := must(s.db.HastenDeliveries(t.Context(), day(10), day(11)))(t); n != want {
+			t.Errorf("hastened %d, want %d", n, want)
+		}
+	}
+	due := must(s.db.DueDeliveries(t.Context(), day(10), 10, 10))(t)
+	equal(t, "due", ids(due, dueID), []barograph.DeliveryID{later.ID, future.ID})
+	if len(due) == 2 && !due[1].Delivery.CreatedAt.Equal(day(10)) {
+		t.Errorf("what was made in the future is still of %s: it would never get too old", due[1].Delivery.CreatedAt)
+	}
+}
+
 func (x suite) testPruneType(t *testing.T) {
 	s := x.story(t, hook(t, 1, 1))
 	old := s.happens(barograph.EventWatchdog, "", day(0))

@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/barograph/barograph/test/harness"
 )
@@ -138,7 +139,9 @@ func readBack(t *testing.T, srv *harness.Server, metric, writer string) map[seri
 			} `json:"result"`
 		} `json:"data"`
 	}
-	query := url.Values{"query": {metric + `{writer="` + writer + `"}[2h]`}}
+	// Writers that send several batches in a millisecond are a little ahead.
+	ahead := strconv.FormatInt(time.Now().Add(time.Second).Unix(), 10)
+	query := url.Values{"query": {metric + `{writer="` + writer + `"}[2h]`}, "time": {ahead}}
 	srv.Call(t, http.MethodGet, "/prometheus/api/v1/query?"+query.Encode(), srv.Token, nil, &answer)
 	out := map[series][]point{}
 	for _, r := range answer.Data.Result {
