@@ -37,11 +37,14 @@ type Delivery struct {
 	// every try. "": it was not tried yet.
 	MessageID string        `json:"message_id,omitempty"`
 	State     DeliveryState `json:"state"`
-	HeldBy    Hold          `json:"held_by,omitempty"`  // of what is held or silenced
-	Reminder  int           `json:"reminder,omitempty"` // the how many-th reminder of its event; 0: the news itself
-	Attempts  int           `json:"attempts"`
-	CreatedAt time.Time     `json:"created_at"`
-	NextTry   time.Time     `json:"next_try,omitzero"`
+	// OnlyIfTold says of an event that ends something that it is recorded for the
+	// endpoint only if that was told of the beginning.
+	OnlyIfTold bool      `json:"-"`
+	HeldBy     Hold      `json:"held_by,omitempty"`  // of what is held or silenced
+	Reminder   int       `json:"reminder,omitempty"` // the how many-th reminder of its event; 0: the news itself
+	Attempts   int       `json:"attempts"`
+	CreatedAt  time.Time `json:"created_at"`
+	NextTry    time.Time `json:"next_try,omitzero"`
 	// ExpiresAt is from when on it is not tried again; known from its first try
 	// on, since its time to live counts from when that was due.
 	ExpiresAt time.Time `json:"-"`

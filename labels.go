@@ -197,9 +197,11 @@ type Matcher struct {
 	Type  MatchType
 	Value string
 	re    *regexp.Regexp
+	size  int // of re, as RegexpSize has it
 }
 
-// NewMatcher returns a matcher, or an error that names what is wrong with it.
+// NewMatcher returns a matcher, or an error that names what is wrong with it: a
+// pattern may have MaxRegexpSize instructions.
 func NewMatcher(name string, t MatchType, value string) (Matcher, error) {
 	m := Matcher{Name: name, Type: t, Value: value}
 	if !ValidName(name) {
@@ -208,11 +210,11 @@ func NewMatcher(name string, t MatchType, value string) (Matcher, error) {
 	switch t {
 	case MatchEqual, MatchNotEqual:
 	case MatchRegexp, MatchNotRegexp:
-		re, err := regexp.Compile("^(?s:" + value + ")$")
+		re, size, err := compileRegexp(value)
 		if err != nil {
 			return m, Errorf(KindInvalid, "matcher %s%s%q: %s", name, t, clip(value), err)
 		}
-		m.re = re
+		m.re, m.size = re, size
 	default:
 		return m, Errorf(KindInvalid, "matcher type %q is not one of =, !=, =~, !~", t)
 	}

@@ -40,6 +40,8 @@ func (s *Selector) UnmarshalText(text []byte) error {
 
 // ParseSelector reads a metric name, matchers in braces, or both. Values are
 // quoted as in Go: "…" with escapes or `…`. Empty text chooses everything.
+//
+// The patterns of a selector may have MaxRegexpSize instructions in all.
 func ParseSelector(text string) (Selector, error) {
 	p := selectorParser{text: text}
 	s, err := p.parse()
@@ -50,12 +52,34 @@ func ParseSelector(text string) (Selector, error) {
 	return s, nil
 }
 
+// ParseSeries reads a selector that names each label of one series with =, once.
+func ParseSeries(text string) (Series, error) {
+	p := selectorParser{text: text, equalOnly: true}
+	s, err := p.parse()
+	if err != nil {
+		return Series{}, Errorf(KindInvalid, "series %q: %s at character %d", clip(text), err, p.pos+1)
+	}
+	labels := make(map[string]string, len(s.Matchers))
+	for _, m := range s.Matchers {
+		if _, twice := labels[m.Name]; twice {
+			return Series{}, Errorf(KindInvalid, "series %q: label %s is given twice", clip(text), m.Name)
+		}
+		labels[m.Name] = m.Value
+	}
+	series := Series{Metric: s.Metric, Labels: NewLabels(labels)}
+	return series, series.Validate()
+}
+
 type selectorParser struct {
-	text string
-	pos  int
+	text      string
+	pos       int
+	equalOnly bool // refuses all operators but =, before anything is compiled
+	size      int  // of the patterns so far
 }
 
 type selectorError string
+
+const errRegexpsSize = selectorError("the patterns are too large together: they may have " + maxRegexpText + "; leave some out, or repeat less")
 
 func (e selectorError) Error() string { return string(e) }
 
@@ -100,6 +124,9 @@ func (p *selectorParser) matcher() (Matcher, error) {
 	if op == "" {
 		return Matcher{}, selectorError("expected =, !=, =~ or !~")
 	}
+	if p.equalOnly && op != MatchEqual {
+		return Matcher{}, selectorError("expected = rather than " + string(op))
+	}
 	p.space()
 	quoted, err := strconv.QuotedPrefix(p.text[p.pos:])
 	if err != nil {
@@ -112,6 +139,9 @@ func (p *selectorParser) matcher() (Matcher, error) {
 	m, err := NewMatcher(name, op, value)
 	if err != nil {
 		return m, err
+	}
+	if p.size += m.size; p.size > MaxRegexpSize {
+		return m, errRegexpsSize
 	}
 	p.pos += len(quoted)
 	return m, nil

@@ -7,6 +7,7 @@ import (
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 )
@@ -69,7 +70,7 @@ func (s Storm) Group(e Event) string {
 	}
 	parts := []string{kind}
 	for _, name := range s.GroupBy {
-		parts = append(parts, name+"="+e.Labels.Get(name))
+		parts = append(parts, name+"="+strconv.Quote(e.Labels.Get(name))) // which leaves no separator in the value
 	}
 	return strings.Join(parts, "\x1f")
 }
@@ -113,7 +114,7 @@ const (
 // to leave some out, and that a rule was demoted or restored, to all whose
 // matchers don't rule it out.
 func (s Subscription) Wants(e Event) bool {
-	if !s.Enabled || !s.wantsType(e.Type) || !s.Only.covers(e.Type) {
+	if !s.Enabled || !s.WantsType(e.Type) {
 		return false
 	}
 	if s.MinSeverity != "" && e.Severity != "" && e.Severity.Rank() < s.MinSeverity.Rank() {
@@ -154,6 +155,9 @@ func (k NewsKind) covers(t EventType) bool {
 	}
 	return true
 }
+
+// WantsType reports whether the subscription asks for events of the type.
+func (s Subscription) WantsType(t EventType) bool { return s.wantsType(t) && s.Only.covers(t) }
 
 func (s Subscription) wantsType(t EventType) bool {
 	if len(s.EventTypes) == 0 {
@@ -257,6 +261,30 @@ type Endpoint struct {
 // Groups reports whether several events may go to the endpoint in one message.
 func (e Endpoint) Groups() bool {
 	return e.Kind != EndpointWebhook || e.Format == FormatAlertmanager
+}
+
+// MayInherit reports whether the endpoint, which replaces the one before, may go
+// on with its secret: where that itself is sent, only if it leads to the same
+// place, or it would be shown to whom it was not meant for.
+func (e Endpoint) MayInherit(before Endpoint) bool {
+	switch {
+	case e.Kind != before.Kind:
+		return false
+	case e.Kind == EndpointAlertmanager:
+		return samePlace(e.URL, before.URL)
+	case e.Kind == EndpointShoutrrr:
+		return e.URL == before.URL
+	}
+	return true
+}
+
+// samePlace reports whether both addresses are one. Hosts are shared: the path or
+// the query may say whose it is.
+func samePlace(a, b string) bool {
+	x, errX := url.Parse(a)
+	y, errY := url.Parse(b)
+	return errX == nil && errY == nil && x.Scheme == y.Scheme && x.Host == y.Host && x.RawQuery == y.RawQuery &&
+		strings.TrimSuffix(x.EscapedPath(), "/") == strings.TrimSuffix(y.EscapedPath(), "/")
 }
 
 // EndpointHealth is how an endpoint fares.

@@ -40,6 +40,30 @@ func TestStormGroups(t *testing.T) {
 	}
 }
 
+// TestGroupsAreUnambiguous has values that look like what is between them.
+func TestGroupsAreUnambiguous(t *testing.T) {
+	t.Parallel()
+	storm := barograph.Storm{GroupBy: []string{"a", "b"}}
+	names := map[string]barograph.Labels{}
+	for _, labels := range []map[string]string{
+		{"a": "x", "b": "y"},
+		{"a": "x\x1fb=y"},
+		{"a": "x\x1fb=y\x1fb="},
+		{"b": "y\x1fb="},
+		{"a": "x\"", "b": "y"},
+		{"a": `x\x1f`, "b": "y"},
+		{"a": "x\x1f", "b": "y"},
+		{"a": "x\x1fb=", "b": "z"},
+		{"a": "x", "b": "\x1fb=z"},
+	} {
+		e := barograph.Event{Type: barograph.EventBreachStarted, Labels: barograph.NewLabels(labels)}
+		if other, taken := names[storm.Group(e)]; taken {
+			t.Errorf("%s is in one group with %s", e.Labels, other)
+		}
+		names[storm.Group(e)] = e.Labels
+	}
+}
+
 func TestSubscriptionWantsKindAndETA(t *testing.T) {
 	t.Parallel()
 	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)

@@ -73,7 +73,7 @@ func TestWebhookInAlertmanagersFormat(t *testing.T) {
 	ep := hook("ept_1", address)
 	ep.Format = barograph.FormatAlertmanager
 	n := alerting.Notification{
-		ID: "msg_1", Group: "series\x1frule=disk full",
+		ID: "msg_1", Group: barograph.DefaultStorm().Group(opened("evt_1")),
 		Events: []barograph.Event{
 			opened("evt_1"), started("evt_2", "db2", noon().Add(-time.Hour)), started("evt_3", "db3", noon()),
 			ended("evt_4", "db2", noon().Add(-time.Hour), noon().Add(time.Minute)),

@@ -1,6 +1,7 @@
 package alerting
 
 import (
+	"strconv"
 	"strings"
 	"time"
 
@@ -70,7 +71,8 @@ func newAlertmanagerMessage(n Notification, ep barograph.Endpoint, external stri
 func groupLabels(n Notification) map[string]string {
 	labels := map[string]string{}
 	for part := range strings.SplitSeq(n.Group, "\x1f") {
-		if name, value, ok := strings.Cut(part, "="); ok && value != "" {
+		name, quoted, _ := strings.Cut(part, "=")
+		if value, err := strconv.Unquote(quoted); err == nil && value != "" {
 			labels[name] = value
 		}
 	}

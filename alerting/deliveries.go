@@ -1,7 +1,6 @@
 package alerting
 
 import (
-	"slices"
 	"strings"
 	"time"
 
@@ -13,38 +12,31 @@ import (
 // digest. now is the wall clock's time, which
 // deliveries are kept by even where events have a clock of their own.
 //
-// An Alertmanager gets the end of what it was told even where the subscription
-// asks for beginnings alone: it would go on alerting.
+// Whoever was told of a beginning is told the end, also where probability, time,
+// severity or labels have changed since so that the subscription would not want
+// it any more; an Alertmanager even where the subscription asks for beginnings
+// alone: it would go on alerting. Who was told, the database knows.
 func Deliveries(subs []barograph.Subscription, e barograph.Event, now time.Time) []barograph.Delivery {
 	if e.Data.DigestOnly {
 		return nil
 	}
 	var out []barograph.Delivery
 	for _, sub := range subs {
-		all := sub.Wants(e)
-		if !all && !wantsBeginning(sub, e) {
+		wanted := sub.Wants(e)
+		asked := e.Type.Ends() && sub.WantsType(e.Type)
+		if !wanted && !e.Type.Ends() || !sub.Enabled {
 			continue
 		}
 		for _, ep := range sub.Endpoints {
-			if !ep.Health.Disabled && (all || ep.Kind == barograph.EndpointAlertmanager) {
-				out = append(out, newDelivery(sub, ep, e, now))
+			if ep.Health.Disabled || !wanted && !asked && ep.Kind != barograph.EndpointAlertmanager {
+				continue
 			}
+			d := newDelivery(sub, ep, e, now)
+			d.OnlyIfTold = !wanted
+			out = append(out, d)
 		}
 	}
 	return out
-}
-
-// wantsBeginning reports whether the event ends what the subscription was told of.
-func wantsBeginning(sub barograph.Subscription, e barograph.Event) bool {
-	if !e.Type.Ends() {
-		return false
-	}
-	group, _, _ := strings.Cut(string(e.Type), ".")
-	return slices.ContainsFunc(barograph.EventTypes(), func(t barograph.EventType) bool {
-		begun := e
-		begun.Type = t
-		return strings.HasPrefix(string(t), group+".") && !t.Ends() && sub.Wants(begun)
-	})
 }
 
 func newDelivery(sub barograph.Subscription, ep barograph.Endpoint, e barograph.Event, now time.Time) barograph.Delivery {

@@ -20,6 +20,7 @@ type DispatchStore interface {
 	EndpointStore
 	UpkeepStore
 	QueueStore
+	TrialStore
 }
 
 // QueueStore has the queues of all endpoints, which servers share.
@@ -72,6 +73,7 @@ type Dispatcher struct {
 	log       *slog.Logger
 	metrics   dispatcherMetrics
 	vitals    vitals
+	trials    trials
 
 	wake     chan struct{}
 	finished chan try

@@ -372,6 +372,7 @@ func TestTestEnablesAnEndpointThatWorksAgain(t *testing.T) {
 		t.Errorf("a failed test changed the health:\n%s", diff)
 	}
 	status.Store(http.StatusOK)
+	d = overHTTP(t, db) // one that has tested nothing yet
 	if a, err := d.Test(t.Context(), sub(), "ept_1"); err != nil || a.StatusCode != http.StatusOK {
 		t.Fatalf("attempt %+v, err %v", a, err)
 	}

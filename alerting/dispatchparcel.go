@@ -73,6 +73,13 @@ func told(due barograph.DueDelivery, message string) barograph.Event {
 	return e
 }
 
+// keepsAlive reports whether the delivery is to keep an alert that an
+// Alertmanager has already: that is no news, and without it the alert would count
+// as resolved though it lasts.
+func keepsAlive(due barograph.DueDelivery) bool {
+	return due.Delivery.Reminder > 0 && due.Endpoint.Kind == barograph.EndpointAlertmanager
+}
+
 // setAside tells what of the parcel is to be sent now from what is too old, or
 // held back since it was recorded, which it returns as it is from now on.
 //
@@ -83,7 +90,7 @@ func (d *Dispatcher) setAside(p parcel, now time.Time) (sent parcel, aside []bar
 	holds := map[string]barograph.Hold{}
 	for _, due := range p {
 		hold := barograph.Hold("")
-		if !due.Event.Type.Ends() {
+		if !due.Event.Type.Ends() && !keepsAlive(due) {
 			hold = d.holds.of(due.Event, now)
 		}
 		holds[thing(due.Event)] = hold

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 	"strings"
 	"time"
 
@@ -48,7 +49,15 @@ func (d *Dispatcher) try(ctx context.Context, t try) try {
 	return t
 }
 
-func (d *Dispatcher) notify(ctx context.Context, n Notification, ep barograph.Endpoint) Outcome {
+// notify sends by the endpoint's channel. A fault in one costs its try, not the
+// server.
+func (d *Dispatcher) notify(ctx context.Context, n Notification, ep barograph.Endpoint) (o Outcome) {
+	defer func() {
+		if fault := recover(); fault != nil {
+			d.log.ErrorContext(ctx, "a channel is at fault; please report it", "kind", ep.Kind, "fault", fault, "stack", string(debug.Stack()))
+			o = temporarily("a fault in the %s channel: %v", ep.Kind, fault)
+		}
+	}()
 	channel := d.notifiers[ep.Kind]
 	if channel == nil {
 		return permanently("no notifier for endpoints of kind %q", ep.Kind)

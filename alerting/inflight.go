@@ -1,6 +1,10 @@
 package alerting
 
-import "github.com/barograph/barograph"
+import (
+	"cmp"
+
+	"github.com/barograph/barograph"
+)
 
 // inFlight knows what is being tried and decides which deliveries may join. Only
 // the dispatcher's own goroutine uses it.
@@ -22,6 +26,12 @@ type endpointFlight struct {
 type endpointTopic struct {
 	endpoint barograph.EndpointID
 	topic    string
+}
+
+// orderOf returns within what the delivery keeps its order: its topic, or, as that
+// of a replay, which has none, its group.
+func orderOf(d barograph.Delivery) endpointTopic {
+	return endpointTopic{d.EndpointID, cmp.Or(d.Topic, d.Group)}
 }
 
 // admission is whether a delivery may be tried now.
@@ -53,7 +63,7 @@ func (f *inFlight) admit(due barograph.DueDelivery) admission {
 	if _, already := f.deliveries[d.ID]; already {
 		return mustWait
 	}
-	if d.Topic != "" && f.topics[endpointTopic{d.EndpointID, d.Topic}] > 0 {
+	if in := orderOf(d); in.topic != "" && f.topics[in] > 0 {
 		return mustWait
 	}
 	var now endpointFlight
@@ -92,7 +102,7 @@ func (f *inFlight) add(p parcel) {
 	}
 	for _, m := range p {
 		f.deliveries[m.Delivery.ID] = struct{}{}
-		f.topics[endpointTopic{m.Delivery.EndpointID, m.Delivery.Topic}]++
+		f.topics[orderOf(m.Delivery)]++
 	}
 }
 
@@ -101,10 +111,10 @@ func (f *inFlight) remove(p parcel) {
 	first := p[0].Delivery
 	f.tries--
 	for _, m := range p {
-		topic := endpointTopic{m.Delivery.EndpointID, m.Delivery.Topic}
+		in := orderOf(m.Delivery)
 		delete(f.deliveries, m.Delivery.ID)
-		if f.topics[topic]--; f.topics[topic] == 0 {
-			delete(f.topics, topic)
+		if f.topics[in]--; f.topics[in] == 0 {
+			delete(f.topics, in)
 		}
 	}
 	ep := f.endpoints[first.EndpointID]

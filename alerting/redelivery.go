@@ -3,7 +3,9 @@ package alerting
 import (
 	"context"
 	"fmt"
+	"iter"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/barograph/barograph"
@@ -24,6 +26,7 @@ type Replayer struct {
 	store    ReplayStore
 	clock    barograph.Clock
 	recorded func()
+	running  sync.Mutex
 }
 
 // NewReplayer returns a replayer of the events in the store, which happened by
@@ -35,6 +38,11 @@ func NewReplayer(store ReplayStore, clock barograph.Clock, recorded func()) *Rep
 const (
 	replayPage  = 500
 	mostReplays = 100_000 // deliveries of one replay
+	// atOnce is about how many of them are held in memory.
+	atOnce      = 2000
+	replayAgain = 10 * time.Second
+	// replayPace is how long after each page the next is due.
+	replayPace = 10 * time.Second
 )
 
 // Replay adds a delivery of each event of the time that the subscription wants
@@ -44,8 +52,17 @@ const (
 // ID that it had, whatever happened since. What only says that Barograph works
 // is left out.
 //
+// There is one replay at a time; another is refused with KindRateLimited.
+//
 // It is not all or nothing: what was added before an error stays.
 func (r *Replayer) Replay(ctx context.Context, what barograph.Replay) (int, error) {
+	if !r.running.TryLock() {
+		return 0, &barograph.Error{
+			Kind: barograph.KindRateLimited, RetryAfter: replayAgain,
+			Message: "another replay is being prepared, and there is one at a time: ask again when it has been answered",
+		}
+	}
+	defer r.running.Unlock()
 	sub, endpoints, err := r.receivers(ctx, what)
 	if err != nil {
 		return 0, err
@@ -54,22 +71,16 @@ func (r *Replayer) Replay(ctx context.Context, what barograph.Replay) (int, erro
 	if err != nil {
 		return 0, err
 	}
-	ds, err := r.deliveries(ctx, what, sub, endpoints)
+	to := sub
+	to.Endpoints = endpoints
+	spans, n, err := r.survey(ctx, what, to)
 	if err != nil {
 		return 0, err
 	}
-	if err := r.note(ctx, what, sub, len(ds)); err != nil {
+	if err := r.note(ctx, what, sub, n); err != nil {
 		return 0, err
 	}
-	n := 0
-	for batch := range slices.Chunk(ds, replayPage) {
-		if err := r.store.Record(ctx, barograph.Change{Deliveries: batch}); err != nil {
-			return n, fmt.Errorf("record deliveries of a replay: %w", err)
-		}
-		n += len(batch)
-		r.recorded()
-	}
-	return n, nil
+	return r.add(ctx, what, to, spans)
 }
 
 // receivers returns who is to get the events.
@@ -127,45 +138,116 @@ func (r *Replayer) bounds(ctx context.Context, what barograph.Replay) (barograph
 	return what, p.Err("replay")
 }
 
-// deliveries returns what is to be added, oldest event first.
-func (r *Replayer) deliveries(ctx context.Context, what barograph.Replay, sub barograph.Subscription, to []barograph.Endpoint) ([]barograph.Delivery, error) {
-	sub.Endpoints = to
+// span is a run of events that are replayed together.
+type span struct {
+	after          barograph.EventID // the one before its newest; "": there is none
+	newest, oldest barograph.EventID
+}
+
+// survey returns the events in spans, newest first, and how many deliveries they
+// make. It keeps none of them: what is newest is read first, but added last.
+func (r *Replayer) survey(ctx context.Context, what barograph.Replay, to barograph.Subscription) (spans []span, n int, err error) {
+	var last barograph.EventID
+	inSpan := atOnce
+	for e, err := range r.events(ctx, what, "") {
+		if err != nil {
+			return nil, 0, err
+		}
+		if inSpan >= atOnce {
+			spans = append(spans, span{after: last, newest: e.ID})
+			inSpan = 0
+		}
+		added := len(replayed(to, e, time.Now()))
+		n, inSpan = n+added, inSpan+added
+		last, spans[len(spans)-1].oldest = e.ID, e.ID
+		if n > mostReplays {
+			return nil, 0, barograph.Errorf(barograph.KindInvalid, "a replay of more than %d deliveries: replay a shorter time, or to one endpoint", mostReplays)
+		}
+	}
+	return spans, n, nil
+}
+
+// add records the deliveries of the spans, oldest first, and returns how many.
+func (r *Replayer) add(ctx context.Context, what barograph.Replay, to barograph.Subscription, spans []span) (n int, err error) {
+	now := time.Now() // the same for all: then they go out in the order of the events
+	for _, s := range slices.Backward(spans) {
+		ds, err := r.deliveries(ctx, what, to, s, now)
+		if err != nil {
+			return n, err
+		}
+		for batch := range slices.Chunk(ds, replayPage) {
+			// What happens now is not to wait for all of what happened then.
+			later := time.Duration(n/replayPage) * replayPace
+			for i := range batch {
+				batch[i].NextTry = now.Add(later)
+			}
+			if err := r.store.Record(ctx, barograph.Change{Deliveries: batch}); err != nil {
+				return n, fmt.Errorf("record deliveries of a replay: %w", err)
+			}
+			n += len(batch)
+			r.recorded()
+		}
+	}
+	return n, nil
+}
+
+// deliveries returns those of one span, oldest event first. Events that were
+// recorded or forgotten since the survey move none into another span.
+func (r *Replayer) deliveries(ctx context.Context, what barograph.Replay, to barograph.Subscription, s span, now time.Time) (out []barograph.Delivery, err error) {
+	for e, err := range r.events(ctx, what, s.after) {
+		if err != nil {
+			return nil, err
+		}
+		if e.ID < s.oldest {
+			break
+		}
+		if e.ID <= s.newest {
+			out = append(out, replayed(to, e, now)...)
+		}
+	}
+	slices.Reverse(out)
+	return out, nil
+}
+
+// events reads what is to be replayed, newest first, from below an event on.
+func (r *Replayer) events(ctx context.Context, what barograph.Replay, below barograph.EventID) iter.Seq2[barograph.Event, error] {
 	filter := barograph.EventFilter{From: what.From, To: what.To}
 	if what.After != "" {
 		filter.From = time.Time{} // recorded later, it may have happened earlier
 	}
-	var out []barograph.Delivery
-	now := time.Now() // the same for all: then they go out in the order of the events
-	page := barograph.Page{Limit: replayPage}
-	for {
-		events, err := r.store.Events(ctx, filter, page)
-		if err != nil {
-			return nil, fmt.Errorf("read events to replay: %w", err)
-		}
-		for _, e := range events {
-			if what.After != "" && e.ID <= what.After {
-				return reversed(out), nil
+	page := barograph.Page{After: string(below), Limit: replayPage}
+	return func(yield func(barograph.Event, error) bool) {
+		for {
+			events, err := r.store.Events(ctx, filter, page)
+			if err != nil {
+				yield(barograph.Event{}, fmt.Errorf("read events to replay: %w", err))
+				return
 			}
-			if e.Type == barograph.EventWatchdog {
-				continue
+			for _, e := range events {
+				if e.ID <= what.After || !yield(e, nil) {
+					return
+				}
 			}
-			for _, d := range Deliveries([]barograph.Subscription{sub}, e, now) {
-				d.Topic = ""
-				out = append(out, d)
+			if len(events) < replayPage {
+				return
 			}
+			page.After = string(events[len(events)-1].ID)
 		}
-		if len(out) > mostReplays {
-			return nil, barograph.Errorf(barograph.KindInvalid, "a replay of more than %d deliveries: replay a shorter time, or to one endpoint", mostReplays)
-		}
-		if len(events) < replayPage {
-			return reversed(out), nil
-		}
-		page.After = string(events[len(events)-1].ID)
 	}
 }
 
-func reversed(ds []barograph.Delivery) []barograph.Delivery {
-	slices.Reverse(ds)
+// replayed returns the deliveries of the event again.
+func replayed(to barograph.Subscription, e barograph.Event, now time.Time) []barograph.Delivery {
+	if e.Type == barograph.EventWatchdog {
+		return nil
+	}
+	if !to.Wants(e) { // nor is whoever was told of a beginning told the end again
+		return nil
+	}
+	ds := Deliveries([]barograph.Subscription{to}, e, now)
+	for i := range ds {
+		ds[i].Topic = ""
+	}
 	return ds
 }
 

@@ -1,7 +1,9 @@
 package alerting_test
 
 import (
+	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/barograph/barograph"
 	"github.com/barograph/barograph/alerting"
+	"github.com/barograph/barograph/internal/configdb"
 )
 
 // What was missed is fetched, in order and under the IDs that it had; people get
@@ -107,5 +110,90 @@ func TestReplayRefusals(t *testing.T) {
 		if barograph.KindOf(err) != tt.kind || !strings.Contains(fmt.Sprint(err), tt.says) || n != 0 {
 			t.Errorf("%+v: %d, %v; want %v and %q", tt.what, n, err, tt.kind, tt.says)
 		}
+	}
+}
+
+// watched is a store that tells of each thing that is read or written.
+type watched struct {
+	*configdb.DB
+
+	reads   func()
+	records func(barograph.Change)
+}
+
+func (w watched) Events(ctx context.Context, f barograph.EventFilter, p barograph.Page) ([]barograph.Event, error) {
+	w.reads()
+	return w.DB.Events(ctx, f, p)
+}
+
+func (w watched) Record(ctx context.Context, c barograph.Change) error {
+	w.records(c)
+	return w.DB.Record(ctx, c)
+}
+
+func TestOneReplayAtATime(t *testing.T) {
+	db := database(t, subscription("sub_1", hook("hook", "https://a")))
+	what := barograph.Replay{SubscriptionID: "sub_1", From: time.Now().Add(-time.Hour)}
+	var r *alerting.Replayer
+	refused := 0
+	r = alerting.NewReplayer(watched{DB: db, reads: func() {
+		if _, err := r.Replay(t.Context(), what); barograph.KindOf(err) != barograph.KindRateLimited || !strings.Contains(err.Error(), "one at a time") {
+			t.Errorf("beside another: %v", err)
+		}
+		refused++
+	}}, barograph.WallClock{}, func() {})
+	for range 2 {
+		if _, err := r.Replay(t.Context(), what); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if refused != 2 {
+		t.Errorf("%d refused", refused)
+	}
+}
+
+// A long replay reads and writes in turns, oldest first, and nothing twice, though
+// events come and go meanwhile.
+func TestLongReplayGoesByPages(t *testing.T) {
+	const events = 5000
+	db := database(t, subscription("sub_1", hook("one", "https://a"), hook("two", "https://a")))
+	begin := time.Now().Add(-time.Hour)
+	add := func(from, n int) {
+		var c barograph.Change
+		for i := range n {
+			e := about(fmt.Sprintf("evt_%05d", from+i))
+			e.Time = begin
+			c.Events = append(c.Events, e)
+		}
+		if err := db.Record(t.Context(), c); err != nil {
+			t.Fatal(err)
+		}
+	}
+	add(0, events)
+	readAfterWrite := false
+	var got []string
+	r := alerting.NewReplayer(watched{
+		DB: db,
+		reads: func() {
+			readAfterWrite = readAfterWrite || len(got) > 0
+		},
+		records: func(c barograph.Change) {
+			if len(got) == 0 {
+				add(events, 10) // is told by itself
+			}
+			for _, d := range c.Deliveries {
+				got = append(got, string(d.EventID))
+			}
+		},
+	}, barograph.WallClock{}, func() {})
+	n, err := r.Replay(t.Context(), barograph.Replay{SubscriptionID: "sub_1", From: begin, To: time.Now()})
+	if err != nil || n != 2*events || len(got) != n {
+		t.Fatalf("%d added, %d recorded, %v", n, len(got), err)
+	}
+	if !slices.IsSorted(got) || len(slices.Compact(slices.Clone(got))) != events {
+		t.Error("not each event once to each endpoint, oldest first")
+	}
+	if !readAfterWrite {
+		t.Error("all was read before anything was written")
 	}
 }

@@ -36,6 +36,8 @@ type serviceKind struct {
 	example string
 	// hosted says that the URL's host is a server's name, not a token.
 	hosted bool
+	// escape makes a text mean no more to the service than it says.
+	escape func(string) string
 	// open returns how to send to the URL by the client.
 	open func(u *url.URL, client *http.Client) (func(chatMessage) error, error)
 }
@@ -44,16 +46,16 @@ type serviceKind struct {
 // services connect by themselves, past the guard.
 func serviceKinds() map[string]serviceKind {
 	return map[string]serviceKind{
-		"discord":    {"discord://TOKEN@WEBHOOK_ID", false, openDiscord},
-		"gotify":     {"gotify://HOST/TOKEN", true, openGotify},
-		"mattermost": {"mattermost://HOST/TOKEN/CHANNEL", true, openMattermost},
-		"ntfy":       {"ntfy://USER:PASSWORD@HOST/TOPIC", true, openNtfy},
-		"pagerduty":  {"pagerduty:///INTEGRATION_KEY", true, openPagerDuty},
-		"pushover":   {"pushover://shoutrrr:TOKEN@USER_KEY", false, openPushover},
-		"rocketchat": {"rocketchat://HOST/TOKEN_A/TOKEN_B", true, openRocketChat},
-		"slack":      {"slack://hook:TOKEN_A-TOKEN_B-TOKEN_C@webhook", false, openSlack},
-		"teams":      {"teams://GROUP@TENANT/ALT_ID/GROUP_OWNER/EXTRA_ID?host=ORGANIZATION.webhook.office.com", false, openTeams},
-		"telegram":   {"telegram://TOKEN@telegram?chats=CHAT_ID", false, openTelegram},
+		"discord":    {"discord://TOKEN@WEBHOOK_ID", false, escapeMarkdown, openDiscord},
+		"gotify":     {"gotify://HOST/TOKEN", true, asItIs, openGotify},
+		"mattermost": {"mattermost://HOST/TOKEN/CHANNEL", true, escapeMattermost, openMattermost},
+		"ntfy":       {"ntfy://USER:PASSWORD@HOST/TOPIC", true, asItIs, openNtfy},
+		"pagerduty":  {"pagerduty:///INTEGRATION_KEY", true, asItIs, openPagerDuty},
+		"pushover":   {"pushover://shoutrrr:TOKEN@USER_KEY", false, asItIs, openPushover},
+		"rocketchat": {"rocketchat://HOST/TOKEN_A/TOKEN_B", true, escapeRocketChat, openRocketChat},
+		"slack":      {"slack://hook:TOKEN_A-TOKEN_B-TOKEN_C@webhook", false, escapeSlack, openSlack},
+		"teams":      {"teams://GROUP@TENANT/ALT_ID/GROUP_OWNER/EXTRA_ID?host=ORGANIZATION.webhook.office.com", false, escapeTeams, openTeams},
+		"telegram":   {"telegram://TOKEN@telegram?chats=CHAT_ID", false, escapeMentions, openTelegram},
 	}
 }
 
@@ -77,7 +79,7 @@ func openService(secret barograph.Secret, client *http.Client) (*service, error)
 	}
 	return &service{
 		scheme: scheme, secrets: secrets,
-		send: func(m chatMessage) error { return safely(func() error { return send(m) }) },
+		send: func(m chatMessage) error { return safely(func() error { return send(m.escaped(kind.escape)) }) },
 	}, nil
 }
 
@@ -103,6 +105,8 @@ func (mute) Print(...any)          {}
 func (mute) Printf(string, ...any) {}
 func (mute) Println(...any)        {}
 
+const mostDiscordTitle = 256 // runes; a message with more is refused
+
 func openDiscord(u *url.URL, client *http.Client) (func(chatMessage) error, error) {
 	query := u.Query()
 	if !slices.ContainsFunc(slices.Collect(maps.Keys(query)), func(key string) bool { return strings.EqualFold(key, "splitLines") }) {
@@ -117,7 +121,11 @@ func openDiscord(u *url.URL, client *http.Client) (func(chatMessage) error, erro
 		return nil, errors.New("/raw would send the text as JSON")
 	}
 	s.HTTPClient, s.Sleeper = client, impatient{}
-	return titled(s), nil
+	send := titled(s)
+	return func(m chatMessage) error {
+		m.title = clip(m.title, mostDiscordTitle)
+		return send(m)
+	}, nil
 }
 
 func openGotify(u *url.URL, client *http.Client) (func(chatMessage) error, error) {
@@ -126,7 +134,11 @@ func openGotify(u *url.URL, client *http.Client) (func(chatMessage) error, error
 		return nil, err
 	}
 	*s.GetHTTPClient() = *client
-	return titled(s), nil
+	send := titled(s)
+	if strings.Contains(fmt.Sprint(s.Config.Extras), "markdown") { // the URL asks for it
+		return func(m chatMessage) error { return send(m.escaped(escapeMarkdown)) }, nil
+	}
+	return send, nil
 }
 
 func openMattermost(u *url.URL, client *http.Client) (func(chatMessage) error, error) {

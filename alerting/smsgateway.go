@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"encoding/xml"
 	"errors"
 	"fmt"
 	"mime"
@@ -20,7 +21,8 @@ import (
 // templates (Go's text/template) describe. They know To, From, Text and ID, which
 // is the same on every try, and Secret. In the URL values are escaped for a
 // query; in the body for its content type: for JSON for use between quotes, for
-// a form as its values.
+// a form as its values, for XML as text or between quotes. In plain text they
+// stand as they are, without line breaks. There are no other content types.
 type SMSGatewayConfig struct {
 	URL         string            `yaml:"url"`
 	Method      string            `yaml:"method"`
@@ -42,6 +44,7 @@ func defaultSMSGateway() SMSGatewayConfig {
 type httpGateway struct {
 	cfg       SMSGatewayConfig
 	client    *http.Client
+	escape    func(string) string // for the body
 	url, body *template.Template
 	headers   map[string]*template.Template
 }
@@ -57,6 +60,10 @@ func newHTTPGateway(cfg SMSGatewayConfig, client *http.Client) (*httpGateway, er
 			p.Addf(field, "is no template: %s", err)
 		}
 		return t
+	}
+	if g.escape = escaperFor(cfg); g.escape == nil {
+		p.Addf("content_type", "%q is not one of application/json, application/x-www-form-urlencoded, application/xml, text/xml, text/plain, "+
+			"nor does it end in +json or +xml", cfg.ContentType)
 	}
 	g.url, g.body = parse("url", cfg.URL), parse("body", cfg.Body)
 	for name, value := range cfg.Headers {
@@ -87,7 +94,7 @@ func (g *httpGateway) request(ctx context.Context, t textMessage) (*http.Request
 	if err != nil {
 		return nil, err
 	}
-	body, err := write(g.body, g.data(t, escaperFor(g.cfg.ContentType)))
+	body, err := write(g.body, g.data(t, g.escape))
 	if err != nil {
 		return nil, err
 	}
@@ -129,15 +136,22 @@ func write(t *template.Template, data gatewayData) (string, error) {
 	return b.String(), nil
 }
 
-// escaperFor returns what makes a text safe as part of a body of the type.
-func escaperFor(contentType string) func(string) string {
-	switch kind := mediaType(contentType); {
+// escaperFor returns what makes a text safe as part of a body, nil if nothing
+// is known to.
+func escaperFor(cfg SMSGatewayConfig) func(string) string {
+	switch kind := mediaType(cfg.ContentType); {
+	case cfg.Method == http.MethodGet: // has no body
+		return asItIs
 	case kind == "application/json" || strings.HasSuffix(kind, "+json"):
 		return escapeJSON
 	case kind == "application/x-www-form-urlencoded":
 		return url.QueryEscape
+	case kind == "application/xml" || kind == "text/xml" || strings.HasSuffix(kind, "+xml"):
+		return escapeXML
+	case kind == "text/plain":
+		return withoutBreaks
 	}
-	return func(s string) string { return s }
+	return nil
 }
 
 func mediaType(contentType string) string {
@@ -157,14 +171,25 @@ func escapeJSON(s string) string {
 	return string(quoted[1 : len(quoted)-1])
 }
 
+func escapeXML(s string) string {
+	var b strings.Builder
+	if err := xml.EscapeText(&b, []byte(s)); err != nil {
+		return ""
+	}
+	return b.String()
+}
+
+// withoutBreaks returns the text on one line, so that it begins no other field of a
+// body made of lines.
+func withoutBreaks(s string) string {
+	return strings.NewReplacer("\r\n", " ", "\r", " ", "\n", " ").Replace(s)
+}
+
 // validate tries the templates with a text that has everything in it.
 func (c SMSGatewayConfig) validate(allowHTTP bool) error {
 	var p barograph.Problems
 	if !slices.Contains([]string{http.MethodPost, http.MethodPut, http.MethodGet}, c.Method) {
 		p.Addf("method", "%q is not one of POST, PUT, GET", c.Method)
-	}
-	if c.Method != http.MethodGet && mediaType(c.ContentType) == "" {
-		p.Addf("content_type", "%q is not one as application/json", c.ContentType)
 	}
 	for i, status := range c.Success {
 		if status < 200 || status > 499 {
@@ -193,7 +218,7 @@ func (g *httpGateway) rehearse(p *barograph.Problems, allowHTTP bool) {
 	if err != nil {
 		p.Addf("url", "%s", g.conceal(err.Error()))
 	}
-	body, err := write(g.body, g.data(sample, escaperFor(g.cfg.ContentType)))
+	body, err := write(g.body, g.data(sample, g.escape))
 	switch {
 	case err != nil:
 		p.Addf("body", "%s", err)

@@ -3,6 +3,7 @@ package alerting_test
 import (
 	"context"
 	"encoding/json"
+	"encoding/xml"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -74,6 +75,38 @@ func TestAnyHTTPGateway(t *testing.T) {
 		form, err := url.ParseQuery(string((<-got).body))
 		if err != nil || form.Get("to") != "+4915112345678" || form.Get("key") != "s3cr3t/&" || !strings.Contains(form.Get("msg"), "& 100 %") {
 			t.Errorf("%v: %v", form, err)
+		}
+	})
+	t.Run("XML", func(t *testing.T) {
+		for _, kind := range []string{"text/xml; charset=utf-8", "application/soap+xml"} {
+			n, got := otherGateway(t, handler(http.StatusOK, ""), func(c *alerting.SMSGatewayConfig) {
+				c.ContentType, c.Body = kind, `<sms to="{{.To}}"><text>{{.Text}}</text></sms>`
+			})
+			e := opened("evt_1")
+			e.Data.Summary = `db1</text></sms><sms to="+491900"><text>`
+			if o := n.Notify(t.Context(), alerting.NotificationOf(e), phones("+4915112345678")); o.Err != nil {
+				t.Fatal(o.Err)
+			}
+			var sent struct {
+				To   string `xml:"to,attr"`
+				Text string `xml:"text"`
+			}
+			body := (<-got).body
+			if err := xml.Unmarshal(body, &sent); err != nil || sent.To != "+4915112345678" || !strings.Contains(sent.Text, e.Data.Summary) {
+				t.Errorf("%s: %s: %+v, %v", kind, body, sent, err)
+			}
+		}
+	})
+	t.Run("text", func(t *testing.T) {
+		n, got := otherGateway(t, handler(http.StatusOK, ""), func(c *alerting.SMSGatewayConfig) {
+			c.ContentType, c.Body, c.Secret = "text/plain", "to: {{.To}}\nkey: {{.Secret}}\ntext: {{.Text}}", "one\r\ntwo"
+		})
+		if o := n.Notify(t.Context(), alerting.NotificationOf(tricky()), phones("+4915112345678")); o.Err != nil {
+			t.Fatal(o.Err)
+		}
+		lines := strings.Split(string((<-got).body), "\n")
+		if len(lines) != 3 || lines[1] != "key: one two" || !strings.Contains(lines[2], `a "quoted" \ part`) {
+			t.Errorf("%q", lines)
 		}
 	})
 	t.Run("GET", func(t *testing.T) {
@@ -154,6 +187,15 @@ func TestSMSGatewayConfigNamesItsMistakes(t *testing.T) {
 		if (err == nil) != (field == "") || err != nil && !strings.Contains(err.Error(), field+": ") {
 			t.Errorf("%s: %v", field, err)
 		}
+	}
+}
+
+// What nothing is known to escape for is refused.
+func TestSMSGatewayTakesNoOtherContentType(t *testing.T) {
+	cfg := alerting.DefaultDeliveryConfig()
+	cfg.SMS.Gateway, cfg.SMS.HTTP.URL, cfg.SMS.HTTP.ContentType = alerting.SMSHTTP, "https://sms.example.com/send", "text/csv"
+	if err := cfg.Validate(); err == nil || !strings.Contains(err.Error(), `"text/csv" is not one of application/json, application/x-www-form-urlencoded, application/xml, text/xml, text/plain`) {
+		t.Error(err)
 	}
 }
 

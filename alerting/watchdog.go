@@ -2,9 +2,11 @@ package alerting
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,8 +21,9 @@ type WatchdogConfig struct {
 	// Interval is how often an event is sent the whole way; 0: never.
 	Interval barograph.Duration `yaml:"interval"`
 	// URL is fetched each time that the event came through: a dead man's switch,
-	// which raises an alarm elsewhere when that ceases. "": none.
-	URL string `yaml:"url"`
+	// which raises an alarm elsewhere when that ceases. Whoever knows it can keep
+	// that alarm from being raised. "": none.
+	URL barograph.Secret `yaml:"url"`
 }
 
 func defaultWatchdogConfig() WatchdogConfig {
@@ -37,13 +40,22 @@ func (c WatchdogConfig) validate(allowHTTP bool) error {
 	if c.URL == "" {
 		return p.Err("watchdog")
 	}
-	if err := checkURL(c.URL, allowHTTP); err != nil {
+	if err := checkSecretURL(c.URL, allowHTTP); err != nil {
 		p.Addf("url", "%s", err)
 	}
 	if c.Interval == 0 {
 		p.Addf("url", "has no use without an interval")
 	}
 	return p.Err("watchdog")
+}
+
+// checkSecretURL returns an error that doesn't tell the URL.
+func checkSecretURL(secret barograph.Secret, allowHTTP bool) error {
+	err := checkURL(secret.Reveal(), allowHTTP)
+	if err != nil && !strings.HasPrefix(secret.Reveal(), "http://") {
+		return errors.New("is not an https URL")
+	}
+	return err
 }
 
 // Announcer records an event with its deliveries, and returns it with its ID.
@@ -208,9 +220,9 @@ func (w *Watchdog) announce(ctx context.Context) (barograph.Event, error) {
 
 // fetch tells the dead man's switch that all is well.
 func (w *Watchdog) fetch(ctx context.Context) error {
-	req, err := http.NewRequestWithContext(ctx, http.MethodGet, w.cfg.URL, http.NoBody)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, w.cfg.URL.Reveal(), http.NoBody)
 	if err != nil {
-		return err
+		return errors.New("the URL can't be used") // the error would tell it
 	}
 	return exchange(w.deps.Client, req, webhookVerdict).Err
 }

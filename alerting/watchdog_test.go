@@ -284,7 +284,7 @@ func TestDeadMansSwitch(t *testing.T) {
 			t.Errorf("the switch was told %d times, want 11", len(d.hits))
 		}
 		for len(d.hits) > 0 {
-			if hit := <-d.hits; hit != "GET "+cfg.URL {
+			if hit := <-d.hits; hit != "GET "+cfg.URL.Reveal() {
 				t.Errorf("the switch got %s", hit)
 			}
 		}
@@ -315,7 +315,7 @@ func TestDeadMansSwitchIsGuarded(t *testing.T) {
 	d := newDeadMan()
 	server := httptest.NewServer(d)
 	defer server.Close()
-	w := newWay(t, alerting.WatchdogConfig{Interval: barograph.Duration(time.Second), URL: server.URL}, alerting.NewGuardedClient(nil, alerting.Reach{}))
+	w := newWay(t, alerting.WatchdogConfig{Interval: barograph.Duration(time.Second), URL: barograph.Secret(server.URL)}, alerting.NewGuardedClient(nil, alerting.Reach{}))
 	stop := startRun(t, w.dog.Run)
 	eventually(t, "the address is refused", func() bool { return w.log.count("forbidden address") == 1 })
 	stop()
@@ -333,13 +333,15 @@ func TestWatchdogConfig(t *testing.T) {
 		"watchdog.interval: 1h0m0.001s":          {Interval: 3600*second + barograph.Duration(time.Millisecond)},
 		"watchdog.interval: -1s":                 {Interval: -second},
 		"watchdog.url: has no use":               {URL: "https://hc.example.com"},
-		`watchdog.url: "hc.example.com`:          {Interval: second, URL: "hc.example.com"},
+		"watchdog.url: is not an https URL":      {Interval: second, URL: "hc.example.com/1234"},
 		"watchdog.url: the URL begins with http": {Interval: second, URL: "http://hc.example.com"},
 	} {
 		cfg := alerting.DefaultDeliveryConfig()
 		cfg.Watchdog = c
 		if err := cfg.Validate(); want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%+v: %v, want %q", c, err, want)
+		} else if err != nil && strings.Contains(err.Error(), "1234") {
+			t.Errorf("%v tells the URL", err)
 		}
 	}
 	if d := alerting.DefaultDeliveryConfig().Watchdog; d != minutely() {

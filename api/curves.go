@@ -29,20 +29,10 @@ func (a curveHandlers) GetCurve(ctx context.Context, r GetCurveRequestObject) (G
 
 // seriesOf returns the one series that the text names in full.
 func seriesOf(text string) (barograph.Series, error) {
-	s, err := barograph.ParseSelector(text)
+	series, err := barograph.ParseSeries(text)
 	if err != nil {
-		return barograph.Series{}, refusal("series", err.Error())
-	}
-	labels := make(map[string]string, len(s.Matchers))
-	for _, m := range s.Matchers {
-		if _, twice := labels[m.Name]; twice || m.Type != barograph.MatchEqual {
-			return barograph.Series{}, refusal("series", "has to name each label of one series with =, once, as disk_used_ratio{host=\"db-1\",mount=\"/\"}")
-		}
-		labels[m.Name] = m.Value
-	}
-	series := barograph.Series{Metric: s.Metric, Labels: barograph.NewLabels(labels)}
-	if err := series.Validate(); err != nil {
-		return barograph.Series{}, refusal("series", err.Error())
+		return barograph.Series{}, refusal("series", err.Error()+
+			": name each label of one series with =, once, as disk_used_ratio{host=\"db-1\",mount=\"/\"}")
 	}
 	return series, nil
 }

@@ -325,14 +325,17 @@ func TestAlertmanagerSecrets(t *testing.T) {
 		}
 		return stored.Endpoints[0].Secret.Reveal()
 	}
-	s.call(barograph.RoleOperator, "PUT", at, manager(id, "https://example.com/other", "")).want(t, 200)
+	s.call(barograph.RoleOperator, "PUT", at, manager(id, "https://example.com/am/", "")).want(t, 200)
 	if got := secret(); got != "user:password" {
 		t.Errorf("kept %q", got)
 	}
-	a := s.call(barograph.RoleOperator, "PUT", at, manager(id, "https://evil.example.net/", "")).want(t, 422)
-	if diff := cmp.Diff([]string{"endpoints[0].secret"}, a.fields(t)); diff != "" {
-		t.Error(diff)
+	for _, elsewhere := range []string{"https://evil.example.net/am", "https://example.com/mine", "https://example.com/am?tenant=mine"} {
+		a := s.call(barograph.RoleOperator, "PUT", at, manager(id, elsewhere, "")).want(t, 422)
+		if diff := cmp.Diff([]string{"endpoints[0].secret"}, a.fields(t)); diff != "" {
+			t.Errorf("%s: %s", elsewhere, diff)
+		}
 	}
+	s.call(barograph.RoleOperator, "PUT", at, manager(id, "https://example.com/other", "user:password")).want(t, 200)
 	s.call(barograph.RoleOperator, "PUT", at, manager(id, "https://new.example.net/", "token")).want(t, 200)
 	if got := secret(); got != "token" {
 		t.Errorf("replaced by %q", got)

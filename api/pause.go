@@ -16,13 +16,11 @@ func (a subscriptionHandlers) ResumeSubscription(ctx context.Context, r ResumeSu
 	return ResumeSubscription200JSONResponse(s), err
 }
 
-// setEnabled pauses or resumes the subscription; one that is so already stays as
-// it is.
+// setEnabled pauses or resumes the subscription, and nothing else of it.
 func (a subscriptionHandlers) setEnabled(ctx context.Context, id barograph.SubscriptionID, enabled bool) (barograph.Subscription, error) {
-	s, err := a.subscriptions.Subscription(ctx, id)
-	if err != nil || s.Enabled == enabled {
-		return presentable(s), err
+	if err := a.subscriptions.SetSubscriptionEnabled(ctx, id, enabled); err != nil {
+		return barograph.Subscription{}, err
 	}
-	s.Enabled, s.UpdatedAt = enabled, timestamp(a.clock)
-	return presentable(s), a.subscriptions.UpdateSubscription(ctx, s)
+	s, err := a.subscriptions.Subscription(ctx, id)
+	return presentable(s), err
 }

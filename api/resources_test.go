@@ -64,7 +64,7 @@ func TestResourceLives(t *testing.T) {
 			if r.wrap != "" {
 				shown, _ = shown[r.wrap].(map[string]any)
 			}
-			s.call(barograph.RoleViewer, "GET", at, nil).want(t, 200).into(t, &got)
+			s.call(barograph.RoleOperator, "GET", at, nil).want(t, 200).into(t, &got)
 			delete(shown, "backtest") // only whoever saves a rule is told
 			if diff := cmp.Diff(shown, got); diff != "" {
 				t.Errorf("created and read differ:\n%s", diff)

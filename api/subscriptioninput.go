@@ -2,7 +2,6 @@ package api
 
 import (
 	"fmt"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -125,7 +124,7 @@ func inheritSecret(p *barograph.Problems, e *barograph.Endpoint, before barograp
 	case barograph.EndpointAlertmanager:
 		switch {
 		case e.Secret != "" || before.Secret == "":
-		case sameServer(e.URL, before.URL):
+		case e.MayInherit(before):
 			e.Secret = before.Secret
 		default: // it would be shown to whom it was not meant for
 			p.Addf("secret", "is missing: give it again, as the address is another one; leave the id out for an endpoint without")
@@ -149,8 +148,14 @@ func keepService(p *barograph.Problems, e *barograph.Endpoint, before barograph.
 	}
 }
 
-func sameServer(a, b string) bool {
-	x, errX := url.Parse(a)
-	y, errY := url.Parse(b)
-	return errX == nil && errY == nil && x.Scheme == y.Scheme && x.Host == y.Host
+// leaveOutKept takes away the secrets that were not given but read with the old
+// endpoints: which ones there are to keep is settled when the change is saved.
+func leaveOutKept(endpoints []barograph.Endpoint, given []EndpointInput, old []barograph.Endpoint) {
+	for i := range endpoints {
+		e := &endpoints[i]
+		kept := func(before barograph.Endpoint) bool { return before.ID == e.ID && before.Secret == e.Secret }
+		if given[i].Secret == "" && slices.ContainsFunc(old, kept) {
+			e.Secret, e.PreviousSecret, e.PreviousSecretUntil = "", "", time.Time{}
+		}
+	}
 }

@@ -1,10 +1,13 @@
 package bus_test
 
 import (
+	"context"
 	"errors"
+	"fmt"
 	"net"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -193,6 +196,93 @@ func TestForeignClientCannotUseJetStream(t *testing.T) {
 	}
 	if err := b.Healthy(t.Context()); err != nil {
 		t.Errorf("Healthy: %v", err)
+	}
+}
+
+// TestManyClients has more connect than may, and one subscribe to more than it
+// may: the bus goes on.
+func TestManyClients(t *testing.T) {
+	cfg := bus.DefaultConfig()
+	cfg.Listen, cfg.Token = "127.0.0.1:0", "s3cret"
+	b := open(t, cfg, filepath.Join(t.TempDir(), "nats"))
+	came := make(chan barograph.Event, 1)
+	var subscriber sync.WaitGroup
+	defer subscriber.Wait()
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	subscriber.Go(func() { _ = b.Subscribe(ctx, []string{"*"}, func(e barograph.Event) { came <- e }) })
+
+	var in int
+	var last *nats.Conn
+	for range 300 {
+		client, err := nats.Connect("nats://"+b.Addr(), nats.Token("s3cret"), nats.NoReconnect(),
+			nats.ErrorHandler(func(*nats.Conn, *nats.Subscription, error) {}))
+		if err != nil {
+			continue // told so, or cut off before it could read that
+		}
+		defer client.Close()
+		last = client
+		in++
+	}
+	if in != 255 {
+		t.Errorf("%d of 300 clients got in, want 255 beside us", in)
+	}
+	for range 300 {
+		if _, err := last.SubscribeSync("barograph.events.>"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := last.Flush(); !errors.Is(last.LastError(), nats.ErrMaxSubscriptionsExceeded) {
+		t.Errorf("300 subscriptions: %v, %v", err, last.LastError())
+	}
+	if err := b.Publish(ctx, barograph.Event{ID: "evt_1", Type: barograph.EventBreachStarted}); err != nil {
+		t.Error(err)
+	}
+	select {
+	case e := <-came:
+		if e.ID != "evt_1" {
+			t.Errorf("event %s", e.ID)
+		}
+	case <-time.After(5 * time.Second):
+		t.Error("the event did not arrive")
+	}
+}
+
+// TestOurSubscribers has as many of our own as ever subscribe at once, and large
+// events: our connection is not to be cut off as a slow one.
+func TestOurSubscribers(t *testing.T) {
+	b := open(t, bus.DefaultConfig(), filepath.Join(t.TempDir(), "nats"))
+	ctx, cancel := context.WithCancel(t.Context())
+	const subscribers, events = 70, 20
+	var all, arrived sync.WaitGroup
+	defer all.Wait()
+	defer cancel()
+	arrived.Add(subscribers)
+	for range subscribers {
+		all.Go(func() {
+			_ = b.Subscribe(ctx, []string{"breach.*"}, func(e barograph.Event) {
+				if e.ID == "evt_last" {
+					arrived.Done()
+				}
+			})
+		})
+	}
+	e := barograph.Event{Type: barograph.EventBreachStarted, Data: barograph.EventData{Summary: strings.Repeat("x", 100_000)}}
+	time.Sleep(2 * time.Second) // there is no sign that a subscription stands
+	for i := range events {
+		if e.ID = barograph.EventID(fmt.Sprint("evt_", i)); i == events-1 {
+			e.ID = "evt_last"
+		}
+		if err := b.Publish(ctx, e); err != nil {
+			t.Fatal(err)
+		}
+	}
+	done := make(chan struct{})
+	go func() { arrived.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(30 * time.Second):
+		t.Error("not all subscribers got all events")
 	}
 }
 

@@ -55,12 +55,13 @@ func (b *Bus) startNode(cfg Config) (*node, error) {
 	}
 	n := &node{pace: b.pace, server: srv, stopped: make(chan struct{})}
 	n.ended, n.end = context.WithCancelCause(context.Background())
-	if cfg.Listen != "" {
-		n.opens = time.Now().Add(b.pace.reconnect)
-	}
 	err = n.dial(b.gate.own, log)
 	if err == nil {
 		err = n.makeStream(b.closing, cfg.MaxAge.Std(), limit)
+	}
+	if err == nil && cfg.Listen != "" {
+		err = n.listen(log)
+		n.opens = time.Now().Add(b.pace.reconnect)
 	}
 	if err != nil {
 		n.stop()
@@ -81,6 +82,18 @@ func (n *node) dial(token string, log *serverLog) error {
 	n.conn = conn
 	if n.js, err = jetstream.New(conn); err != nil {
 		return fmt.Errorf("use JetStream: %w", err)
+	}
+	return nil
+}
+
+// listen lets clients from outside in, after us: before, they could take all the
+// connections that there are.
+func (n *node) listen(log *serverLog) error {
+	ready := make(chan struct{})
+	n.server.AcceptLoop(ready)
+	<-ready
+	if n.server.Addr() == nil {
+		return fmt.Errorf("listen for NATS clients: %s", log.reason())
 	}
 	return nil
 }

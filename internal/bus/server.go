@@ -15,7 +15,18 @@ var errStore = errors.New("the bus's files can't be used")
 
 const (
 	startTimeout = 10 * time.Second
-	maxMemory    = 64 << 20
+	// Clients from outside must not be able to use up the memory: there are so
+	// many connections, ours among them, each with so many subscriptions and so
+	// much that waits for it; one that reads too slowly is cut off. These are
+	// bounds of the server, and so ours too: at most 64 streams and the watchdog
+	// subscribe, over one connection, and an event of 100 KB is 7 MB there.
+	maxConnections   = 256
+	maxSubscriptions = 256
+	maxPending       = 32 << 20
+	maxControlLine   = 4 << 10
+	maxEvent         = 1 << 20
+	authTimeout      = 2 * time.Second
+	maxMemory        = 64 << 20
 	// ample is the server's own bound of what is stored, which never bites. Ours
 	// is the stream's, a part of the real disk (storeLimit), at which the oldest
 	// go; at the server's it would refuse events, and it can't be less than what
@@ -52,7 +63,13 @@ func startServer(cfg Config, dir string, g *gate, log *serverLog) (*server.Serve
 func serverOptions(cfg Config, dir string, g *gate) (*server.Options, error) {
 	options := &server.Options{
 		ServerName:                 "barograph",
-		DontListen:                 cfg.Listen == "",
+		DontListen:                 true, // until we are connected: see node.listen
+		MaxConn:                    maxConnections,
+		MaxSubs:                    maxSubscriptions,
+		MaxPending:                 maxPending,
+		MaxControlLine:             maxControlLine,
+		MaxPayload:                 maxEvent,
+		AuthTimeout:                authTimeout.Seconds(),
 		CustomClientAuthentication: g,
 		AlwaysEnableNonce:          true, // clients with nkeys sign it
 		NoSigs:                     true,

@@ -190,7 +190,7 @@ func TestRestart(t *testing.T) {
 			if err := b.node.server.ShutdownJetStream(); err != nil {
 				t.Fatal(err)
 			}
-		}, "not enabled"},
+		}, "the event bus"}, // it is not well, or does not even say so in time
 		"server is gone": {func(_ *testing.T, b *bench) { b.node.server.Shutdown() }, "the event bus"},
 		// The server is well, but nobody is there who takes events.
 		"publishers get no answer": {func(t *testing.T, b *bench) {

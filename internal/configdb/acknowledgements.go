@@ -38,6 +38,12 @@ func (db *DB) acknowledge(ctx context.Context, x *tx, a barograph.Ack) error {
 	if err != nil {
 		return fmt.Errorf("end reminders of %s: %w", a.Topic, err)
 	}
+	_, err = x.exec(ctx, `UPDATE deliveries SET state = 'superseded', done_at = ?, next_try = NULL, held_by = ''
+		WHERE topic = ? AND state IN ('pending', 'held') AND reminder > 0
+		AND endpoint_id IN (SELECT e.id FROM endpoints e WHERE e.kind <> 'alertmanager')`, instant{&a.At}, a.Topic)
+	if err != nil {
+		return fmt.Errorf("end reminders of %s that wait: %w", a.Topic, err)
+	}
 	return db.audit(ctx, x, entry)
 }
 

@@ -90,7 +90,7 @@ func claimable(ctx context.Context, x *tx, id barograph.DeliveryID, c barograph.
 		JOIN subscriptions s ON s.id = e.subscription_id
 		LEFT JOIN text_messages b ON b.subscription_id = s.id AND b.day = ?
 		WHERE d.id = ? AND d.state = 'pending' AND COALESCE(d.next_try, 0) <= ?
-		AND ` + isFree + ` AND ` + inService + ` AND ` + isAffordable + x.dialect.forClaim("e")
+		AND ` + isFree + ` AND ` + isNext + ` AND ` + inService + ` AND ` + isAffordable + x.dialect.forClaim("e")
 	t, day := instant{&c.Now}, budgetDay(c.Now)
 	err = each(ctx, x, func(rows *sql.Rows) error {
 		found = true
@@ -105,9 +105,9 @@ func gather(ctx context.Context, x *tx, d barograph.Delivery, c barograph.Claim)
 	_, err := x.exec(ctx, `UPDATE deliveries SET claimed_by = ?, claimed_until = ?, message_id = ? WHERE id IN (
 		SELECT d.id FROM deliveries d
 		WHERE d.endpoint_id = ? AND d.group_name = ? AND d.group_name <> '' AND d.message_id = '' AND d.state = 'pending'
-		AND COALESCE(d.next_try, 0) <= ? AND d.id <> ? AND `+isFree+`
+		AND COALESCE(d.next_try, 0) <= ? AND d.id <> ? AND `+isFree+` AND `+isNextInMessage+`
 		ORDER BY COALESCE(d.next_try, 0), d.event_id, d.id LIMIT ?)`,
-		c.By, instant{&c.Until}, d.MessageID, d.EndpointID, d.Group, t, d.ID, t, t, d.MessageID, max(c.MostGrouped-1, 0))
+		c.By, instant{&c.Until}, d.MessageID, d.EndpointID, d.Group, t, d.ID, t, t, d.MessageID, d.MessageID, max(c.MostGrouped-1, 0))
 	return err
 }
 

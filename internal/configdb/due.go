@@ -18,6 +18,17 @@ const (
 	isFree = `COALESCE(d.claimed_until, 0) <= ? AND NOT EXISTS (
 		SELECT 1 FROM deliveries busy WHERE busy.endpoint_id = d.endpoint_id AND busy.topic = d.topic
 		AND busy.topic <> '' AND busy.claimed_until > ? AND busy.message_id <> ?)`
+	// isNext: what happened before is told before, however it was planned.
+	isNext = `NOT EXISTS (
+		SELECT 1 FROM deliveries earlier WHERE earlier.endpoint_id = d.endpoint_id AND earlier.topic = d.topic
+		AND earlier.topic <> '' AND earlier.state = 'pending' AND earlier.event_id < d.event_id)`
+	// isNextInMessage: or before in the same message of a group, which takes
+	// what is due in this order.
+	isNextInMessage = `NOT EXISTS (
+		SELECT 1 FROM deliveries earlier WHERE earlier.endpoint_id = d.endpoint_id AND earlier.topic = d.topic
+		AND earlier.topic <> '' AND earlier.state = 'pending' AND earlier.event_id < d.event_id
+		AND (earlier.group_name <> d.group_name OR earlier.message_id NOT IN ('', ?)
+			OR COALESCE(earlier.next_try, 0) > COALESCE(d.next_try, 0)))`
 	// isAffordable: text messages that are counted go one after the other, so
 	// that no two are sent of what is left for one. Its argument is the time.
 	isAffordable = `(e.kind <> 'sms' OR s.sms_daily_budget = 0 OR NOT EXISTS (
@@ -29,7 +40,8 @@ const (
 // longest first, and at most perEndpoint to one endpoint, so that one with many
 // can't crowd out the others. Endpoints and subscriptions out of service have
 // none. What is claimed, and what is about the same topic to the same endpoint,
-// is not among them. It reserves nothing: see ClaimDeliveries.
+// is not among them, nor is what follows something of its topic that waits. It
+// reserves nothing: see ClaimDeliveries.
 func (db *DB) DueDeliveries(ctx context.Context, now time.Time, perEndpoint, limit int) ([]barograph.DueDelivery, error) {
 	// Each endpoint's queue is read from its index only as far as needed, and
 	// the rest of a row only once it is chosen.
@@ -40,7 +52,7 @@ func (db *DB) DueDeliveries(ctx context.Context, now time.Time, perEndpoint, lim
 			JOIN subscriptions s ON s.id = e.subscription_id
 			JOIN deliveries w ON w.id IN (
 				SELECT d.id FROM deliveries d
-				WHERE d.endpoint_id = e.id AND d.state = 'pending' AND COALESCE(d.next_try, 0) <= ? AND ` + isFree + `
+				WHERE d.endpoint_id = e.id AND d.state = 'pending' AND COALESCE(d.next_try, 0) <= ? AND ` + isFree + ` AND ` + isNext + `
 				ORDER BY COALESCE(d.next_try, 0), d.event_id, d.id LIMIT ?)
 			WHERE ` + inService + ` AND ` + isAffordable + `
 			ORDER BY since, w.event_id, w.id LIMIT ?

@@ -93,7 +93,10 @@ func (db *DB) RotateSecret(
 		if err := t.set(ctx, x, string(id), t.columns(&now)...); err != nil {
 			return err
 		}
-		x.changed = true
+		updated := db.nextUpdate(sub)
+		if err := subscriptionTable().set(ctx, x, string(s), column{"updated_at", instant{&updated}}); err != nil {
+			return err
+		}
 		return db.audit(ctx, x, endpointEntry(actionRotated, sub, &old, &now))
 	})
 }

@@ -51,6 +51,11 @@ func (in *intake) add(ctx context.Context, d barograph.Delivery) error {
 	if err != nil || to.subscription == "" || to.subscription != d.SubscriptionID {
 		return err
 	}
+	if d.OnlyIfTold {
+		if told, err := wasTold(ctx, in.x, d); err != nil || !told {
+			return err
+		}
+	}
 	// What is never to be sent takes the place of nothing.
 	replaces := d.Topic != "" && d.State != barograph.DeliverySilenced
 	if err := in.admit(ctx, &d); err != nil {

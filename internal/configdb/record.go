@@ -2,6 +2,7 @@ package configdb
 
 import (
 	"context"
+	"slices"
 
 	"github.com/barograph/barograph"
 )
@@ -13,8 +14,10 @@ import (
 // A new delivery supersedes what waits for another try to the same endpoint
 // about the same topic, and what is held back of it. Those of one group are
 // planned so that few messages carry them. The end of what an endpoint was told
-// of is never held. Recording the same events and deliveries again changes
-// nothing. Deliveries to endpoints that do not exist any more are left out.
+// of is never held. Recording the same again changes nothing: an event that is
+// there already was addressed when it came, and its deliveries in the change are
+// left out, whatever their identifiers; so are those to endpoints that do not
+// exist any more.
 func (db *DB) Record(ctx context.Context, c barograph.Change) error {
 	return db.write(ctx, func(x *tx) error { return db.record(ctx, x, c) })
 }
@@ -23,11 +26,17 @@ func (db *DB) record(ctx context.Context, x *tx, c barograph.Change) error {
 	if err := db.recordState(ctx, x, c); err != nil {
 		return err
 	}
+	old := map[barograph.EventID]bool{}
 	for _, e := range c.Events {
-		if _, err := eventTable().insertOnce(ctx, x, &e); err != nil {
+		added, err := eventTable().insertOnce(ctx, x, &e)
+		if err != nil {
 			return err
 		}
+		if !added {
+			old[e.ID] = true
+		}
 	}
+	c.Deliveries = deliveriesOfOthers(c.Deliveries, old)
 	if err := db.enqueue(ctx, x, c); err != nil {
 		return err
 	}
@@ -61,4 +70,12 @@ func (db *DB) recordState(ctx context.Context, x *tx, c barograph.Change) error 
 		}
 	}
 	return nil
+}
+
+// deliveriesOfOthers returns the deliveries that are of none of the events.
+func deliveriesOfOthers(ds []barograph.Delivery, events map[barograph.EventID]bool) []barograph.Delivery {
+	if len(events) == 0 {
+		return ds
+	}
+	return slices.DeleteFunc(slices.Clone(ds), func(d barograph.Delivery) bool { return events[d.EventID] })
 }

@@ -26,7 +26,8 @@ type reminder struct {
 	last    int // the number of the last one; 0: the news itself
 	toldAt  time.Time
 	lasts   bool // what it reminds of
-	blocked bool // by what waits to be sent, or was given up lately
+	blocked bool // by what waits to be sent, is held back, or was given up lately
+	held    bool // by what is held back
 }
 
 // Remind adds deliveries that remind endpoints in service of open breaches that
@@ -53,8 +54,9 @@ func (db *DB) Remind(ctx context.Context, now time.Time) (int, error) {
 	return total, nil
 }
 
-// remind looks at one batch after the other until one is blocked as a whole: then
-// the endpoint takes nothing, and there is no use in looking further.
+// remind looks at one batch after the other until all of one wait to be sent or
+// were given up: then the endpoint takes nothing, and there is no use in looking
+// further. What is held back says nothing of the endpoint.
 func (db *DB) remind(ctx context.Context, to reminded, now time.Time) (added int, err error) {
 	every := to.every()
 	if every <= 0 || to.endpoint.Health.Disabled || !to.subscription.Enabled {
@@ -66,7 +68,7 @@ func (db *DB) remind(ctx context.Context, to reminded, now time.Time) (added int
 		if err != nil {
 			return added, err
 		}
-		open := slices.ContainsFunc(some, func(r reminder) bool { return !r.blocked })
+		open := slices.ContainsFunc(some, func(r reminder) bool { return !r.blocked || r.held })
 		if !open {
 			return added, nil
 		}
@@ -101,13 +103,15 @@ func (to reminded) isAlertmanager() bool { return to.endpoint.Kind == barograph.
 // before, after the one given.
 func (to reminded) due(ctx context.Context, q querier, before time.Time, after reminder) ([]reminder, error) {
 	return collect(ctx, q, func(rows *sql.Rows, r *reminder) error {
-		return rows.Scan(&r.topic, &r.event, &r.last, instant{&r.toldAt}, &r.lasts, &r.blocked)
+		return rows.Scan(&r.topic, &r.event, &r.last, instant{&r.toldAt}, &r.lasts, &r.blocked, &r.held)
 	}, `SELECT k.topic, k.event_id, k.reminder, k.told_at,
 			EXISTS (SELECT 1 FROM breaches b WHERE b.id = k.topic AND b.ended_at IS NULL)
 			OR EXISTS (SELECT 1 FROM predictions p WHERE p.id = k.topic AND p.state = 'open'),
 			EXISTS (
 				SELECT 1 FROM deliveries d WHERE d.endpoint_id = k.endpoint_id AND d.topic = k.topic
-				AND (d.state IN ('pending', 'held') OR d.state IN ('exhausted', 'expired') AND d.done_at > ?))
+				AND (d.state IN ('pending', 'held') OR d.state IN ('exhausted', 'expired') AND d.done_at > ?)),
+			EXISTS (
+				SELECT 1 FROM deliveries d WHERE d.endpoint_id = k.endpoint_id AND d.topic = k.topic AND d.state = 'held')
 		FROM told k
 		WHERE k.endpoint_id = ? AND k.reminds AND k.told_at <= ? AND (k.told_at, k.topic) > (?, ?)
 		ORDER BY k.told_at, k.topic LIMIT ?`,

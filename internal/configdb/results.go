@@ -12,7 +12,8 @@ import (
 
 // SaveDeliveryResults records what came of tries, all or nothing, and ends the
 // claims. A delivery that came to its end meanwhile stays ended, unless the try
-// succeeded after all. Of a result without the time of its attempt, which was no
+// succeeded after all. What tells that an endpoint is disabled or enabled that is
+// so already is left out. Of a result without the time of its attempt, which was no
 // try, only the delivery is saved. Deliveries and endpoints that do not exist any
 // more are ignored.
 func (db *DB) SaveDeliveryResults(ctx context.Context, results []barograph.DeliveryResult) error {
@@ -22,23 +23,31 @@ func (db *DB) SaveDeliveryResults(ctx context.Context, results []barograph.Deliv
 	return db.write(ctx, func(x *tx) error {
 		fare := health{}
 		for _, r := range results {
-			// The change comes first: it may hold the delivery itself, of a test.
-			if err := db.record(ctx, x, r.Change); err != nil {
-				return err
-			}
-			if err := db.saveResult(ctx, x, r); err != nil {
-				return err
-			}
-			if r.Attempt.At.IsZero() {
-				continue
-			}
-			become := func(now barograph.EndpointHealth) barograph.EndpointHealth { return healthAfter(now, r) }
-			if err := db.become(ctx, x, fare, r.Delivery.EndpointID, become); err != nil {
+			if err := db.saveTry(ctx, x, fare, r); err != nil {
 				return err
 			}
 		}
 		return fare.save(ctx, x)
 	})
+}
+
+func (db *DB) saveTry(ctx context.Context, x *tx, fare health, r barograph.DeliveryResult) error {
+	to, err := fare.of(ctx, x, r.Delivery.EndpointID)
+	if err != nil {
+		return err
+	}
+	if to != nil {
+		r.Change = news(to.Health, r.Change)
+	}
+	// The change comes first: it may hold the delivery itself, of a test.
+	if err := db.record(ctx, x, r.Change); err != nil {
+		return err
+	}
+	if err := db.saveResult(ctx, x, r); err != nil || r.Attempt.At.IsZero() {
+		return err
+	}
+	become := func(now barograph.EndpointHealth) barograph.EndpointHealth { return healthAfter(now, r) }
+	return db.become(ctx, x, fare, r.Delivery.EndpointID, become)
 }
 
 func (db *DB) saveResult(ctx context.Context, x *tx, r barograph.DeliveryResult) error {

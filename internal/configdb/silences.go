@@ -2,6 +2,7 @@ package configdb
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/barograph/barograph"
 )
@@ -46,7 +47,9 @@ func (db *DB) CreateSilence(ctx context.Context, s barograph.Silence) error {
 	})
 }
 
-// UpdateSilence replaces all of a silence but who made it and when.
+// UpdateSilence replaces all of a silence but who made it and when. If it is
+// about something else then, what it held back is released with the next
+// ReleaseHeld; whoever sends holds again what it still is about.
 func (db *DB) UpdateSilence(ctx context.Context, s barograph.Silence) error {
 	return db.write(ctx, func(x *tx) error {
 		t := silenceTable()
@@ -57,6 +60,11 @@ func (db *DB) UpdateSilence(ctx context.Context, s barograph.Silence) error {
 		s.CreatedBy, s.CreatedAt, s.UpdatedAt = old.CreatedBy, old.CreatedAt, db.touched(s.UpdatedAt, old.UpdatedAt)
 		if err := t.set(ctx, x, string(s.ID), t.columns(&s)...); err != nil {
 			return err
+		}
+		if s.Matchers.String() != old.Matchers.String() {
+			if err := letGo(ctx, x, s.Hold()); err != nil {
+				return err
+			}
 		}
 		return db.audit(ctx, x, silenceEntry(actionChanged, &old, &s))
 	})
@@ -75,4 +83,12 @@ func (db *DB) DeleteSilence(ctx context.Context, id barograph.SilenceID) error {
 		}
 		return db.audit(ctx, x, silenceEntry(actionDeleted, &old, nil))
 	})
+}
+
+// letGo leaves what is held back by nobody.
+func letGo(ctx context.Context, x *tx, by barograph.Hold) error {
+	if _, err := x.exec(ctx, "UPDATE deliveries SET held_by = '' WHERE state = 'held' AND held_by = ?", by); err != nil {
+		return fmt.Errorf("let go of what is held by %s: %w", by, err)
+	}
+	return nil
 }

@@ -110,17 +110,24 @@ func (db *DB) CreateSubscription(ctx context.Context, s barograph.Subscription) 
 	})
 }
 
-// UpdateSubscription replaces all of a subscription but when it was created. An
-// endpoint that was there before, by its identifier, keeps its health, and its
-// secrets too unless another one is given. What waits for an endpoint that is
-// there no more ends as exhausted.
+// UpdateSubscription replaces all of a subscription but when it was created.
+// UpdatedAt is that of the subscription as it was read: if it was changed since,
+// nothing happens, and the error is of KindConflict. Zero stands for whatever it
+// is by now.
+//
+// An endpoint that was there before, by its identifier, keeps its health, and its
+// secrets too if none is given and it may inherit them. What waits for an endpoint
+// that is there no more ends as exhausted.
 func (db *DB) UpdateSubscription(ctx context.Context, s barograph.Subscription) error {
 	return db.write(ctx, func(x *tx) error {
 		old, err := subscriptionByID(ctx, x, s.ID)
 		if err != nil {
 			return err
 		}
-		s.CreatedAt, s.UpdatedAt = old.CreatedAt, db.touched(s.UpdatedAt, old.UpdatedAt)
+		if !s.UpdatedAt.IsZero() && !stored(s.UpdatedAt).Equal(old.UpdatedAt) {
+			return barograph.Errorf(barograph.KindConflict, "subscription %q was changed meanwhile: read it again", old.Name)
+		}
+		s.CreatedAt, s.UpdatedAt = old.CreatedAt, db.nextUpdate(old)
 		t := subscriptionTable()
 		if err := t.set(ctx, x, string(s.ID), t.columns(&s)...); err != nil {
 			return err
@@ -132,15 +139,61 @@ func (db *DB) UpdateSubscription(ctx context.Context, s barograph.Subscription) 
 		if err != nil {
 			return err
 		}
-		action := actionChanged
-		switch {
-		case old.Enabled && !now.Enabled:
-			action = actionPaused
-		case !old.Enabled && now.Enabled:
-			action = actionResumed
-		}
-		return db.audit(ctx, x, subscriptionEntry(action, &old, &now))
+		return db.audit(ctx, x, subscriptionEntry(changeOf(old, now), &old, &now))
 	})
+}
+
+// SetSubscriptionEnabled pauses or resumes the subscription, and leaves all else
+// as it is. One that is so already is not changed.
+func (db *DB) SetSubscriptionEnabled(ctx context.Context, id barograph.SubscriptionID, enabled bool) error {
+	return db.write(ctx, func(x *tx) error {
+		old, err := subscriptionByID(ctx, x, id)
+		if err != nil || old.Enabled == enabled {
+			return err
+		}
+		now := old
+		now.Enabled, now.UpdatedAt = enabled, db.nextUpdate(old)
+		err = subscriptionTable().set(ctx, x, string(id), column{"enabled", &now.Enabled}, column{"updated_at", instant{&now.UpdatedAt}})
+		if err != nil {
+			return err
+		}
+		return db.audit(ctx, x, subscriptionEntry(changeOf(old, now), &old, &now))
+	})
+}
+
+// nextUpdate returns when a subscription is updated: now, but later than it was
+// before, even if the clock stands still or was set back, since it tells whether
+// the subscription changed.
+func (db *DB) nextUpdate(s barograph.Subscription) time.Time {
+	now := stored(db.clock.Now()).Truncate(time.Millisecond)
+	if now.After(s.UpdatedAt) {
+		return now
+	}
+	return s.UpdatedAt.Add(time.Millisecond)
+}
+
+// changeOf returns what was done, in the words of the audit log.
+func changeOf(old, now barograph.Subscription) string {
+	switch {
+	case old.Enabled && !now.Enabled:
+		return actionPaused
+	case !old.Enabled && now.Enabled:
+		return actionResumed
+	}
+	return actionChanged
+}
+
+// ungroup lets what waits for an endpoint go out one by one from now on, if that
+// does not take several events in one message any more.
+func ungroup(ctx context.Context, x *tx, before, now barograph.Endpoint) error {
+	if now.Groups() || !before.Groups() {
+		return nil
+	}
+	_, err := x.exec(ctx, "UPDATE deliveries SET group_name = '', message_id = '' WHERE endpoint_id = ? AND state IN ('pending', 'held')", now.ID)
+	if err != nil {
+		return fmt.Errorf("ungroup what waits for endpoint %s: %w", now.ID, err)
+	}
+	return nil
 }
 
 func replaceEndpoints(ctx context.Context, x *tx, s barograph.Subscription, old []barograph.Endpoint, now time.Time) error {
@@ -158,11 +211,13 @@ func replaceEndpoints(ctx context.Context, x *tx, s barograph.Subscription, old 
 		}
 		delete(gone, e.ID)
 		e.Health = before.Health
-		if e.Secret == "" || e.Secret == before.Secret {
-			e.Secret = before.Secret
-			e.PreviousSecret, e.PreviousSecretUntil = before.PreviousSecret, before.PreviousSecretUntil
+		if err := keepSecrets(&e, before); err != nil {
+			return err
 		}
 		if err := updateEndpoint(ctx, x, i, e); err != nil {
+			return err
+		}
+		if err := ungroup(ctx, x, before, e); err != nil {
 			return err
 		}
 	}
@@ -171,6 +226,20 @@ func replaceEndpoints(ctx context.Context, x *tx, s barograph.Subscription, old 
 			return err
 		}
 	}
+	return nil
+}
+
+// keepSecrets lets the endpoint have the secrets of the one before, unless
+// another one is given.
+func keepSecrets(e *barograph.Endpoint, before barograph.Endpoint) error {
+	switch {
+	case e.Secret == before.Secret:
+	case e.Secret != "":
+		return nil
+	case !e.MayInherit(before):
+		return barograph.Errorf(barograph.KindConflict, "endpoint %s leads elsewhere than the one that its secret is for: give the secret again", e.ID)
+	}
+	e.Secret, e.PreviousSecret, e.PreviousSecretUntil = before.Secret, before.PreviousSecret, before.PreviousSecretUntil
 	return nil
 }
 

@@ -65,30 +65,59 @@ func wasTold(ctx context.Context, x *tx, d barograph.Delivery) (bool, error) {
 	return told, nil
 }
 
-// forgetClosed ends the reminders of predictions and breaches that the change
-// closes, and forgets what was told of them where the end is told to nobody.
-func forgetClosed(ctx context.Context, x *tx, c barograph.Change) error {
-	var closed []string
+// closing is when a prediction or breach closed.
+type closing struct {
+	topic string
+	at    time.Time
+}
+
+func closings(c barograph.Change) (closed []closing) {
 	for _, p := range c.Predictions {
 		if p.State != barograph.PredictionOpen {
-			closed = append(closed, string(p.ID))
+			closed = append(closed, closing{string(p.ID), p.ClosedAt})
 		}
 	}
 	for _, b := range c.Breaches {
 		if !b.EndedAt.IsZero() {
-			closed = append(closed, string(b.ID))
+			closed = append(closed, closing{string(b.ID), b.EndedAt})
 		}
 	}
-	for _, topic := range closed {
-		if err := endReminders(ctx, x, topic); err != nil {
+	return closed
+}
+
+// forgetClosed ends the reminders of predictions and breaches that the change
+// closes, and forgets what was told of them where the end is told to nobody.
+func forgetClosed(ctx context.Context, x *tx, c barograph.Change) error {
+	for _, closed := range closings(c) {
+		if err := endReminders(ctx, x, closed.topic); err != nil {
+			return err
+		}
+		if err := endUntold(ctx, x, closed); err != nil {
 			return err
 		}
 		_, err := x.exec(ctx, `DELETE FROM told WHERE topic = ? AND NOT EXISTS (
 			SELECT 1 FROM deliveries d WHERE d.endpoint_id = told.endpoint_id AND d.topic = told.topic
-			AND d.state IN ('pending', 'held'))`, topic)
+			AND d.state IN ('pending', 'held'))`, closed.topic)
 		if err != nil {
-			return fmt.Errorf("forget what was told of %s: %w", topic, err)
+			return fmt.Errorf("forget what was told of %s: %w", closed.topic, err)
 		}
+	}
+	return nil
+}
+
+// endUntold ends what still waits to tell that the closed topic lasts, and that
+// its end, which may be told to nobody, did not supersede: what is held back,
+// reminders, and what was tried at an endpoint that is out of service by now.
+func endUntold(ctx context.Context, x *tx, closed closing) error {
+	_, err := x.exec(ctx, `UPDATE deliveries
+		SET state = CASE state WHEN 'held' THEN 'silenced' ELSE 'superseded' END, done_at = ?, next_try = NULL
+		WHERE topic = ? AND endpoint_id IN (SELECT e.id FROM endpoints e)
+		AND (state = 'held' OR state = 'pending' AND (reminder > 0 OR attempts > 0 AND endpoint_id NOT IN (
+			SELECT e.id FROM endpoints e JOIN subscriptions s ON s.id = e.subscription_id WHERE `+inService+`)))
+		AND NOT EXISTS (SELECT 1 FROM events v WHERE v.id = deliveries.event_id AND v.type IN (`+finalTypes()+`))`,
+		instant{&closed.at}, closed.topic)
+	if err != nil {
+		return fmt.Errorf("end what waits to tell of %s: %w", closed.topic, err)
 	}
 	return nil
 }

@@ -26,8 +26,7 @@ func (x suite) testAudit(t *testing.T) {
 	sub := subscription(t, 1)
 	sub.Endpoints[1].Health = barograph.EndpointHealth{}
 	ep := sub.Endpoints[0]
-	paused, resumed, renamed := sub, sub, sub
-	paused.Enabled = false
+	renamed := sub
 	renamed.Name, renamed.Endpoints = "renamed", sub.Endpoints[:2]
 	sil := sampleSilence(t, 1)
 	longer := sil
@@ -65,8 +64,8 @@ func (x suite) testAudit(t *testing.T) {
 	}{
 		{"create", func() error { return db.CreateSubscription(somebody, sub) }, subEntry("created"), "null", ep.URL},
 		{"create again", func() error { return expectError(db.CreateSubscription(somebody, sub)) }, nil, "", ""},
-		{"pause", func() error { return db.UpdateSubscription(somebody, paused) }, subEntry("paused"), `"enabled":true`, `"enabled":false`},
-		{"resume", func() error { return db.UpdateSubscription(somebody, resumed) }, subEntry("resumed"), `"enabled":false`, `"enabled":true`},
+		{"pause", func() error { return db.SetSubscriptionEnabled(somebody, sub.ID, false) }, subEntry("paused"), `"enabled":true`, `"enabled":false`},
+		{"resume", func() error { return replace(db)(somebody, sub) }, subEntry("resumed"), `"enabled":false`, `"enabled":true`},
 		{"rotate", func() error { return db.RotateSecret(somebody, sub.ID, ep.ID, "whsec_bmV3bmV3bmV3", day(3)) }, epEntry("ops "+odd, "secret rotated", ep), ep.URL, "previous_secret_until"},
 		{"disable", func() error { return db.SetEndpointHealth(somebody, sub.ID, ep.ID, off, barograph.Change{}) }, epEntry("ops "+odd, "disabled", ep), `"disabled":false`, `"disabled":true`},
 		{"disable again", func() error { return db.SetEndpointHealth(somebody, sub.ID, ep.ID, off, barograph.Change{}) }, nil, "", ""},
@@ -74,7 +73,7 @@ func (x suite) testAudit(t *testing.T) {
 		{"fail", func() error { return tried(failing) }, nil, "", ""},
 		{"disabled by failing", func() error { return tried(off, disabled) }, epEntry("", "disabled", sub.Endpoints[1]), `"failures":1`, "410"},
 		{"still disabled", func() error { return tried(off, disabled) }, nil, "", ""},
-		{"enabled by a test", func() error { return tried(barograph.EndpointHealth{}, enabled) }, epEntry("", "enabled", sub.Endpoints[1]), "410", `"failures":0`},
+		{"enabled by a test", func() error { return tried(barograph.EndpointHealth{LastSuccess: day(1)}, enabled) }, epEntry("", "enabled", sub.Endpoints[1]), "410", `"failures":0`},
 		{"silence", func() error { return db.CreateSilence(somebody, sil) }, silEntry("created"), "null", `"comment"`},
 		{"change silence", func() error { return db.UpdateSilence(somebody, longer) }, silEntry("changed"), `"ends_at"`, day(99).Format("2006-01-02")},
 		{"delete silence", func() error { return db.DeleteSilence(somebody, sil.ID) }, silEntry("deleted"), `"comment"`, "null"},
@@ -86,7 +85,7 @@ func (x suite) testAudit(t *testing.T) {
 		{"note", func() error {
 			return db.NoteAudit(somebody, barograph.AuditEntry{Action: "replayed", Kind: "subscription", Subject: "sub_x", Name: "x", After: map[string]int{"deliveries": 7}})
 		}, &entry{"ops " + odd, "replayed", "subscription", "sub_x", "x"}, "null", `{"deliveries":7}`},
-		{"rename", func() error { return db.UpdateSubscription(somebody, renamed) }, &entry{"ops " + odd, "changed", "subscription", string(sub.ID), "renamed"}, sub.Name, "renamed"},
+		{"rename", func() error { return replace(db)(somebody, renamed) }, &entry{"ops " + odd, "changed", "subscription", string(sub.ID), "renamed"}, sub.Name, "renamed"},
 		{"delete", func() error { return db.DeleteSubscription(somebody, sub.ID) }, &entry{"ops " + odd, "deleted", "subscription", string(sub.ID), "renamed"}, "renamed", "null"},
 		{"delete again", func() error { return expectError(db.DeleteSubscription(somebody, sub.ID)) }, nil, "", ""},
 	} {

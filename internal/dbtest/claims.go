@@ -72,11 +72,11 @@ func (x suite) testClaimsOutOfService(t *testing.T) {
 	gone := s.happens(barograph.EventBreachStarted, "b", day(0), toOther)
 
 	sub.Enabled = false
-	noError(t, s.db.UpdateSubscription(t.Context(), sub))
+	noError(t, replace(s.db)(t.Context(), sub))
 	equal(t, "of a paused subscription", s.claim(claimOf("one", day(0)), a), nil)
 	s.is("paused: it waits", a, barograph.DeliveryPending)
 	sub.Enabled = true
-	noError(t, s.db.UpdateSubscription(t.Context(), sub))
+	noError(t, replace(s.db)(t.Context(), sub))
 	off := barograph.EndpointHealth{Disabled: true, DisabledReason: "by hand", DisabledAt: day(1)}
 	noError(t, s.db.SetEndpointHealth(t.Context(), sub.ID, sub.Endpoints[0].ID, off, barograph.Change{}))
 	equal(t, "of a disabled endpoint", s.claim(claimOf("one", day(0)), a), nil)
@@ -91,7 +91,7 @@ func (x suite) testClaimsOutOfService(t *testing.T) {
 	}))
 	s.subs[0].Endpoints = nil
 	s.subs[0].Endpoints = append(s.subs[0].Endpoints, barograph.Endpoint{ID: endpointID(1, 5), Kind: barograph.EndpointEmail})
-	noError(t, s.db.UpdateSubscription(t.Context(), s.subs[0]))
+	noError(t, replace(s.db)(t.Context(), s.subs[0]))
 	s.is("to a removed endpoint", a, barograph.DeliveryExhausted)
 	s.succeeds(a, day(1))
 	s.is("unless its try, which was under way, got through", a, barograph.DeliveryDelivered)

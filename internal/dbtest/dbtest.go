@@ -124,6 +124,7 @@ type Subscriptions interface {
 	Subscription(ctx context.Context, id barograph.SubscriptionID) (barograph.Subscription, error)
 	CreateSubscription(ctx context.Context, s barograph.Subscription) error
 	UpdateSubscription(ctx context.Context, s barograph.Subscription) error
+	SetSubscriptionEnabled(ctx context.Context, id barograph.SubscriptionID, enabled bool) error
 	DeleteSubscription(ctx context.Context, id barograph.SubscriptionID) error
 }
 
@@ -183,6 +184,7 @@ type DeliveryQueue interface {
 	ReleaseClaims(ctx context.Context, by string) error
 	SaveDeliveryResults(ctx context.Context, results []barograph.DeliveryResult) error
 	EndpointQueues(ctx context.Context) ([]barograph.EndpointQueue, error)
+	TextBudget(ctx context.Context, id barograph.SubscriptionID, now time.Time) (barograph.TextBudget, error)
 }
 
 // Holding lets go of what was held back, and reminds of what lasts.
@@ -235,6 +237,8 @@ func Run(t *testing.T, open func(testing.TB) Database) {
 	t.Run("Tokens", s.testTokens)
 	t.Run("Subscriptions", s.testSubscriptions)
 	t.Run("SubscriptionEndpoints", s.testSubscriptionEndpoints)
+	t.Run("SubscriptionChangedMeanwhile", s.testSubscriptionChangedMeanwhile)
+	t.Run("SecretsStay", s.testSecretsStay)
 	t.Run("RemovedEndpoint", s.testRemovedEndpoint)
 	t.Run("Events", s.testEvents)
 	t.Run("Outbox", s.testOutbox)
@@ -259,6 +263,7 @@ func Run(t *testing.T, open func(testing.TB) Database) {
 	t.Run("DeliveryFilter", s.testDeliveryFilter)
 	t.Run("EndpointQueues", s.testEndpointQueues)
 	t.Run("HastenDeliveries", s.testHastenDeliveries)
+	t.Run("FormatChanges", s.testFormatChanges)
 	t.Run("Windows", s.testWindows)
 	t.Run("WindowsApart", s.testWindowsApart)
 	t.Run("Claims", s.testClaims)
@@ -274,11 +279,21 @@ func Run(t *testing.T, open func(testing.TB) Database) {
 	t.Run("ReleaseHeld", s.testReleaseHeld)
 	t.Run("ReleaseMany", s.testReleaseMany)
 	t.Run("Silenced", s.testSilenced)
+	t.Run("EndingStays", s.testEndingStays)
+	t.Run("EditedSilence", s.testEditedSilence)
+	t.Run("EndUntold", s.testEndUntold)
+	t.Run("AckEndsReminders", s.testAckEndsReminders)
 	t.Run("Reminders", s.testReminders)
 	t.Run("RemindersWithheld", s.testRemindersWithheld)
 	t.Run("RemindersUnwanted", s.testRemindersUnwanted)
 	t.Run("RemindersOfAlertmanager", s.testRemindersOfAlertmanager)
 	t.Run("RemindersByTwo", s.testRemindersByTwo)
+	t.Run("RemindersBehindHeld", s.testRemindersBehindHeld)
+	t.Run("OrderOfTopic", s.testOrderOfTopic)
+	t.Run("OrderInMessage", s.testOrderInMessage)
+	t.Run("HealthOfConcurrentTries", s.testHealthOfConcurrentTries)
+	t.Run("HealthToldOnce", s.testHealthToldOnce)
+	t.Run("RecordAgain", s.testRecordAgain)
 	t.Run("Acknowledgements", s.testAcknowledgements)
 	t.Run("Silences", s.testSilences)
 	t.Run("RotateSecret", s.testRotateSecret)

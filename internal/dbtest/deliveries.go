@@ -21,6 +21,7 @@ func (x suite) testDueDeliveries(t *testing.T) {
 	opened, started, _, _ := sampleEvents()
 	late, now, never, future, done := delivery(1, opened, s, 0), delivery(2, started, s, 0),
 		delivery(3, started, s, 0), delivery(4, started, s, 0), delivery(5, started, s, 0)
+	late.Topic, now.Topic, never.Topic = "a", "b", "c"
 	late.NextTry, now.NextTry, never.NextTry = day(4), day(5), time.Time{}
 	future.NextTry = day(5).Add(time.Microsecond)
 	done.State = barograph.DeliveryDelivered

@@ -116,13 +116,13 @@ func (x suite) testRemindersWithheld(t *testing.T) {
 		t.Helper()
 		changed := sub
 		change(&changed)
-		noError(t, s.db.UpdateSubscription(t.Context(), changed))
+		noError(t, replace(s.db)(t.Context(), changed))
 		s.reminds(what, day(2).Add(-time.Second), 0)
 	}
 	edit("a paused subscription", func(c *barograph.Subscription) { c.Enabled = false })
 	edit("one that asks for none", func(c *barograph.Subscription) { c.RepeatInterval = 0 })
 	edit("one that asks for them less often", func(c *barograph.Subscription) { c.RepeatInterval = barograph.Duration(3 * barograph.Day) })
-	noError(t, s.db.UpdateSubscription(t.Context(), sub))
+	noError(t, replace(s.db)(t.Context(), sub))
 	off := barograph.EndpointHealth{Disabled: true, DisabledReason: "by hand", DisabledAt: day(1)}
 	noError(t, s.db.SetEndpointHealth(t.Context(), sub.ID, sub.Endpoints[0].ID, off, barograph.Change{}))
 	s.reminds("a disabled endpoint", day(2).Add(-time.Second), 0)
@@ -141,10 +141,10 @@ func (x suite) testRemindersUnwanted(t *testing.T) {
 	s.breaks(1, day(0))
 	changed := s.subs[0]
 	changed.EventTypes = []string{"prediction.*"}
-	noError(t, s.db.UpdateSubscription(t.Context(), changed))
+	noError(t, replace(s.db)(t.Context(), changed))
 	s.reminds("of what nobody wants any more", day(5), 0)
 	changed.Endpoints = []barograph.Endpoint{{ID: endpointID(1, 7), Kind: barograph.EndpointEmail}}
-	noError(t, s.db.UpdateSubscription(t.Context(), changed))
+	noError(t, replace(s.db)(t.Context(), changed))
 	s.reminds("a removed endpoint", day(9), 0)
 }
 
@@ -170,13 +170,13 @@ func (x suite) testRemindersOfAlertmanager(t *testing.T) {
 
 	often := s.subs[0]
 	often.RepeatInterval = barograph.Duration(10 * time.Minute)
-	noError(t, s.db.UpdateSubscription(t.Context(), often))
+	noError(t, replace(s.db)(t.Context(), often))
 	for _, d := range s.reminds("more often, if asked for", hour.Add(10*time.Minute), 2) {
 		s.succeeds(d, hour.Add(10*time.Minute))
 	}
 	seldom := s.subs[0]
 	seldom.RepeatInterval = barograph.Duration(barograph.Day)
-	noError(t, s.db.UpdateSubscription(t.Context(), seldom))
+	noError(t, replace(s.db)(t.Context(), seldom))
 	noError(t, s.db.Record(t.Context(), barograph.Change{
 		Predictions: []barograph.Prediction{closed(p, barograph.PredictionAverted, 0)},
 	}))

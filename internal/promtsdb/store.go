@@ -95,7 +95,7 @@ func Open(cfg Config, deps Deps) (*Store, error) {
 		return nil, errors.Join(fmt.Errorf("open series store %s: %w", deps.Dir, err), db.Close())
 	}
 	s.syncer.flush = s.flush
-	s.parser = parser.NewParser(parser.Options{})
+	s.parser = boundedParser{parser.NewParser(parser.Options{})}
 	s.engine = newEngine(cfg.Query, deps.Logger, s.parser)
 	deps.Metrics.GetOrCreateGauge("barograph_store_head_series", func() float64 { return float64(db.Head().NumSeries()) })
 	return s, nil
