@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"regexp/syntax"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -113,6 +114,18 @@ func TestParseSeries(t *testing.T) {
 			t.Errorf("%s: %s, want %s", text, s, want)
 		case err != nil && (barograph.KindOf(err) != barograph.KindInvalid || !strings.Contains(err.Error(), want)):
 			t.Errorf("%s: %v, want %s", text, err, want)
+		}
+	}
+}
+
+func TestTargetPatternsAreBounded(t *testing.T) {
+	t.Parallel()
+	target := barograph.Target{Name: "a", Kind: "http", Address: "https://example.com"}
+	for pattern, want := range map[string]int{"ok|fine": 0, "(?:" + strings.Repeat("a?", 100) + "){1000}": 1} {
+		target.Options.BodyMatch = pattern
+		found := slices.Contains(fields(target.Validate()), "options.body_match")
+		if found != (want == 1) {
+			t.Errorf("%.20s: refused %v", pattern, found)
 		}
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -94,7 +93,7 @@ func (o ProbeOptions) validate() error {
 			p.Addf(fmt.Sprintf("status_codes[%d]", i), "%d is not between 100 and 599", code)
 		}
 	}
-	if _, err := regexp.Compile(o.BodyMatch); err != nil {
+	if _, _, err := compileRegexp(o.BodyMatch); err != nil {
 		p.Addf("body_match", "%q is not a regular expression: %s", clip(o.BodyMatch), err)
 	}
 	if types := []string{"A", "AAAA", "CAA", "CNAME", "MX", "NS", "PTR", "SOA", "SRV", "TXT"}; o.DNSType != "" && !slices.Contains(types, strings.ToUpper(o.DNSType)) {
