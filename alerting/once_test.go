@@ -75,7 +75,7 @@ func (c *counter) Notify(_ context.Context, n alerting.Notification, ep barograp
 // those of one topic in order and one after the other.
 func TestTwoDispatchersSendEachOnce(t *testing.T) {
 	endpoints, topics, perTopic := 5, 200, 10
-	if testing.Short() {
+	if testing.Short() || raceDetector {
 		topics = 20
 	}
 	var eps []barograph.Endpoint

@@ -81,20 +81,20 @@ func recorded(t *testing.T, srv *harness.Server) map[barograph.EventID]barograph
 // and reports those that arrived twice. Each breach has one event of each type.
 func compareEvents(t *testing.T, srv *harness.Server, receiver *harness.Receiver) {
 	t.Helper()
-	recorded := recorded(t, srv)
+	events := settled(t, srv)
 	harness.Eventually(t, quick(30*time.Second, 2*time.Minute), func() string {
 		arrived := map[barograph.EventID]bool{}
 		for _, r := range receiver.Events() {
 			arrived[r.Event.ID] = true
 		}
 		missing := 0
-		for id := range recorded {
+		for id := range events {
 			if !arrived[id] {
 				missing++
 			}
 		}
 		if missing > 0 {
-			return fmt.Sprintf("%d of %d events have not arrived", missing, len(recorded))
+			return fmt.Sprintf("%d of %d events have not arrived", missing, len(events))
 		}
 		return ""
 	})
@@ -102,15 +102,29 @@ func compareEvents(t *testing.T, srv *harness.Server, receiver *harness.Receiver
 	distinct := map[barograph.EventID]bool{}
 	for _, r := range deliveries {
 		distinct[r.Event.ID] = true
-		if _, known := recorded[r.Event.ID]; !known {
+		if _, known := events[r.Event.ID]; !known {
 			t.Errorf("event %s %s was sent but is not on record", r.Event.ID, r.Event.Type)
 		}
 		if r.ID != string(r.Event.ID) {
 			t.Errorf("event %s came with webhook-id %s", r.Event.ID, r.ID)
 		}
 	}
-	compareDeliveries(t, srv, receiver.Subscription, recorded, 1)
-	t.Logf("%d events recorded, %d lost; %d deliveries, %d of them repeated", len(recorded), 0, len(deliveries), len(deliveries)-len(distinct))
+	compareDeliveries(t, srv, receiver.Subscription, events, 1)
+	t.Logf("%d events recorded, %d lost; %d deliveries, %d of them repeated", len(events), 0, len(deliveries), len(deliveries)-len(distinct))
+}
+
+// settled returns what is on record once that grows no more: what was written
+// last may still be judged.
+func settled(t *testing.T, srv *harness.Server) map[barograph.EventID]barograph.Event {
+	t.Helper()
+	for events := recorded(t, srv); ; {
+		time.Sleep(500 * time.Millisecond)
+		later := recorded(t, srv)
+		if len(later) == len(events) {
+			return later
+		}
+		events = later
+	}
 }
 
 // all returns the items of all pages.
