@@ -131,8 +131,11 @@ func checksum(body string) string {
 func HashKey(key Secret) (KeyHash, error) {
 	text := key.Reveal()
 	n := len(text) - keyChecksum
-	if !strings.HasPrefix(text, keyBrand) || n < len(keyBrand)+keyRandom {
+	if !strings.HasPrefix(text, keyBrand) {
 		return KeyHash{}, Errorf(KindUnauthorized, "this is not a Barograph key: keys begin with %q", keyBrand)
+	}
+	if n < len(keyBrand)+keyRandom {
+		return KeyHash{}, Errorf(KindUnauthorized, "the key is too short: it was cut off")
 	}
 	if checksum(text[:n]) != text[n:] {
 		return KeyHash{}, Errorf(KindUnauthorized, "the key's checksum is wrong: it was mistyped or cut off")

@@ -113,13 +113,13 @@ func checkURL(text string, allowHTTP bool) error {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Hostname() == "":
-		return fmt.Errorf("%q is not an https URL", text)
+		return fmt.Errorf("%q is not an https URL, such as https://hooks.example.com/barograph", text)
 	case u.Scheme == "https" || u.Scheme == "http" && allowHTTP:
 		return nil
 	case u.Scheme == "http":
 		return errors.New("the URL begins with http: use https, or let the administrator set delivery.allow_http")
 	}
-	return fmt.Errorf("%q is not an https URL", text)
+	return fmt.Errorf("%q is not an https URL, such as https://hooks.example.com/barograph", text)
 }
 
 func webhookVerdict(status int) Verdict {

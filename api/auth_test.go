@@ -134,7 +134,7 @@ func TestKeyIsTakenFromEachHeader(t *testing.T) {
 		"Basic abc":                  "show a key",
 		"Bearer abc":                 "keys begin with",
 		"Bearer " + key + "x":        "checksum",
-		"Bearer " + key[:40]:         "keys begin with",
+		"Bearer " + key[:40]:         "cut off",
 		"Bearer " + key[:len(key)-1]: "checksum",
 		"Bearer " + key + "\t":       "",
 	} {

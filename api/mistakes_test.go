@@ -159,6 +159,16 @@ func TestMistakesInASubscription(t *testing.T) {
 	}
 }
 
+// What is of another type than it should be is told with an example.
+func TestMistakenTypeShowsWhatIsRight(t *testing.T) {
+	t.Parallel()
+	s := newServer(t)
+	a := s.call(barograph.RoleOperator, "POST", "/api/v1/subscriptions", `{"name":"a","matchers":["os=debian"],"endpoints":[`+hook+`]}`).want(t, 422)
+	if want := `such as \"{os=`; !strings.Contains(string(a.body), want) {
+		t.Errorf("%s lacks %q", a.body, want)
+	}
+}
+
 // fields returns the names of the fields that the answer complains of, sorted.
 func (a answer) fields(tb testing.TB) []string {
 	tb.Helper()

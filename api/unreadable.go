@@ -147,7 +147,19 @@ func schemaErrors(e *openapi3.SchemaError, name string) []barograph.FieldError {
 	if e.Schema.Format == "password" {
 		value = ""
 	}
-	return []barograph.FieldError{{Field: field, Message: value + e.Reason}}
+	return []barograph.FieldError{{Field: field, Message: value + e.Reason + suchAs(e)}}
+}
+
+// suchAs shows what would be right where something of another type was given.
+func suchAs(e *openapi3.SchemaError) string {
+	if e.SchemaField != "type" || e.Schema.Example == nil {
+		return ""
+	}
+	example, err := json.Marshal(e.Schema.Example)
+	if err != nil {
+		return ""
+	}
+	return ", such as " + string(example)
 }
 
 // unknownProperty names the property, which the validator tells only in words.
