@@ -148,6 +148,21 @@ type SampleReader interface {
 	Select(ctx context.Context, q Query) ([]SeriesPoints, error)
 }
 
+// SeriesQuery asks which series there are.
+type SeriesQuery struct {
+	Selector Selector
+	From, To time.Time // they have samples in here: From is included, To is not
+	Limit    int       // at most so many; 0: all
+}
+
+// SeriesLister lists series.
+//
+// Series returns those that are chosen, sorted by their String. more says that
+// there are others beyond the limit.
+type SeriesLister interface {
+	Series(ctx context.Context, q SeriesQuery) (found []Series, more bool, err error)
+}
+
 // PartialError says which samples of a batch were refused; all others are stored.
 type PartialError struct {
 	Rejected []Rejection // in the order of the batch

@@ -6,14 +6,19 @@
 set -eu
 cd "$(dirname "$0")/.."
 
-influxd=$PWD/bin/influxd
-influxd_version=v1.8.3 # the newest that go install builds; speaks the v2 API and Flux
-alertmanager=$PWD/bin/alertmanager
-alertmanager_version=v0.28.1 # go install builds it: newer ones lack their pages then
+influxd=github.com/influxdata/influxdb/cmd/influxd@v1.8.3 # the newest that go install builds; speaks the v2 API and Flux
+alertmanager=github.com/prometheus/alertmanager/cmd/alertmanager@v0.28.1 # newer ones lack their pages then
+nats=github.com/nats-io/nats-server/v2@v2.15.2
+postgresql=/usr/lib/postgresql/15/bin # where Debian puts what is in no PATH
 
 install() {
-	build influxd "github.com/influxdata/influxdb/cmd/influxd@$influxd_version"
-	build alertmanager "github.com/prometheus/alertmanager/cmd/alertmanager@$alertmanager_version"
+	build influxd $influxd
+	build alertmanager $alertmanager
+	build nats-server $nats
+	debian "$postgresql/postgres" postgresql-15
+	debian victoria-metrics victoria-metrics
+	debian prometheus prometheus
+	debian prometheus-node-exporter prometheus-node-exporter
 }
 
 build() {
@@ -22,12 +27,19 @@ build() {
 	GOBIN=$PWD/bin go install "$2"
 }
 
+# debian installs the package of a program that is missing.
+debian() {
+	command -v "$1" >/dev/null && return
+	echo "engines: installing Debian's $2"
+	apt-get update -q
+	DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$2"
+}
+
+# run_tests has all packages tested that know such a server: without one they
+# skip what needs it, with BAROGRAPH_TEST_ENGINES=require they fail.
 run_tests() {
-	packages=./internal/influx/...
-	[ -d test/engines ] && packages="$packages ./test/engines/..."
-	# shellcheck disable=SC2086 # one word a package
-	BAROGRAPH_TEST_INFLUXD=$influxd BAROGRAPH_TEST_ALERTMANAGER=$alertmanager BAROGRAPH_TEST_ENGINES=require \
-		go test -count=1 "$@" $packages
+	PATH=$PWD/bin:$postgresql:$PATH BAROGRAPH_TEST_ENGINES=require go test -count=1 "$@" \
+		./internal/influx/... ./test/engines/...
 }
 
 case ${1-} in

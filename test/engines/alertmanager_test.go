@@ -2,16 +2,13 @@ package engines_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"maps"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -22,6 +19,7 @@ import (
 
 	"github.com/barograph/barograph"
 	"github.com/barograph/barograph/alerting"
+	"github.com/barograph/barograph/internal/enginetest"
 	"github.com/barograph/barograph/test/harness"
 )
 
@@ -238,9 +236,7 @@ receivers: [{name: collector, webhook_configs: [{url: %q, send_resolved: true}]}
 `
 )
 
-// startAlertmanager starts the program that BAROGRAPH_TEST_ALERTMANAGER names or
-// that is in PATH, which posts to the collector. Without one the test is
-// skipped, unless BAROGRAPH_TEST_ENGINES is "require".
+// startAlertmanager starts an Alertmanager that posts to the collector.
 func startAlertmanager(t *testing.T, collector string) alertmanagerServer {
 	t.Helper()
 	dir := t.TempDir()
@@ -250,58 +246,10 @@ func startAlertmanager(t *testing.T, collector string) alertmanagerServer {
 			t.Fatal(err)
 		}
 	}
-	address := freeAddress(t)
-	var said bytes.Buffer
-	cmd := exec.CommandContext(context.WithoutCancel(t.Context()), alertmanagerProgram(t),
+	address := enginetest.FreeAddress(t)
+	am := alertmanagerServer{"http://" + address}
+	enginetest.Start(t, enginetest.Answers(am.url+"/-/ready"), enginetest.Program(t, "alertmanager", "BAROGRAPH_TEST_ALERTMANAGER"),
 		"--config.file="+filepath.Join(dir, "am.yml"), "--web.config.file="+filepath.Join(dir, "web.yml"),
 		"--storage.path="+dir, "--web.listen-address="+address, "--cluster.listen-address=")
-	cmd.Stdout, cmd.Stderr = &said, &said
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		_ = cmd.Process.Kill()
-		_ = cmd.Wait()
-		if t.Failed() {
-			t.Logf("Alertmanager said:\n%s", said.String())
-		}
-	})
-	am := alertmanagerServer{"http://" + address}
-	harness.Eventually(t, 30*time.Second, func() string {
-		res, err := http.Get(am.url + "/-/ready")
-		if err != nil {
-			return err.Error()
-		}
-		res.Body.Close()
-		return ""
-	})
 	return am
-}
-
-func alertmanagerProgram(t *testing.T) string {
-	t.Helper()
-	if path := os.Getenv("BAROGRAPH_TEST_ALERTMANAGER"); path != "" {
-		return path
-	}
-	for _, name := range []string{"alertmanager", "prometheus-alertmanager"} {
-		if path, err := exec.LookPath(name); err == nil {
-			return path
-		}
-	}
-	const reason = "no alertmanager: install it by scripts/engines.sh, or set BAROGRAPH_TEST_ALERTMANAGER"
-	if os.Getenv("BAROGRAPH_TEST_ENGINES") == "require" {
-		t.Fatal(reason)
-	}
-	t.Skip(reason)
-	return ""
-}
-
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer l.Close()
-	return l.Addr().String()
 }

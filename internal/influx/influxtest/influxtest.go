@@ -2,10 +2,8 @@
 // BAROGRAPH_TEST_INFLUX_URL, _TOKEN and _ORG name, else an influxd 1.8 that it
 // starts on a free loopback port and stops when the test ends.
 //
-// The program is looked for in BAROGRAPH_TEST_INFLUXD, PATH and the folder of
-// go install (go install github.com/influxdata/influxdb/cmd/influxd@v1.8.3).
-// Without one the test is skipped, unless BAROGRAPH_TEST_ENGINES is "require":
-// then it fails.
+// The program is looked for as enginetest does (go install
+// github.com/influxdata/influxdb/cmd/influxd@v1.8.3).
 package influxtest
 
 import (
@@ -13,11 +11,9 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/url"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -28,14 +24,16 @@ import (
 	"github.com/influxdata/influxdb-client-go/v2/domain"
 
 	"github.com/barograph/barograph"
+	"github.com/barograph/barograph/internal/enginetest"
 	"github.com/barograph/barograph/internal/influx"
 )
 
 // Server is a running InfluxDB.
 type Server struct {
 	URL     string
-	Org     string           // empty for 1.8
-	Token   barograph.Secret // empty without authentication
+	Org     string              // empty for 1.8
+	Token   barograph.Secret    // empty without authentication
+	Process *enginetest.Process // nil where the environment names the server
 	buckets atomic.Int64
 }
 
@@ -56,13 +54,14 @@ func Start(tb testing.TB, opts ...Option) *Server {
 	for _, option := range opts {
 		option(&o)
 	}
-	if address := env("BAROGRAPH_TEST_INFLUX_URL"); address != "" {
+	if address := enginetest.Env("BAROGRAPH_TEST_INFLUX_URL"); address != "" {
 		return &Server{
-			URL: address, Org: env("BAROGRAPH_TEST_INFLUX_ORG"), Token: barograph.Secret(env("BAROGRAPH_TEST_INFLUX_TOKEN")),
+			URL: address, Org: enginetest.Env("BAROGRAPH_TEST_INFLUX_ORG"),
+			Token: barograph.Secret(enginetest.Env("BAROGRAPH_TEST_INFLUX_TOKEN")),
 		}
 	}
-	program := findProgram(tb)
-	s := &Server{URL: "http://" + run(tb, program, o)}
+	address, process := run(tb, o)
+	s := &Server{URL: "http://" + address, Process: process}
 	if o.admin != "" {
 		s.statement(tb, fmt.Sprintf(`CREATE USER "%s" WITH PASSWORD 'secret' WITH ALL PRIVILEGES`, o.admin))
 		s.Token = barograph.Secret(o.admin + ":secret")
@@ -137,53 +136,18 @@ func (s *Server) statement(tb testing.TB, text string) {
 	}
 }
 
-func findProgram(tb testing.TB) string {
-	tb.Helper()
-	if path := env("BAROGRAPH_TEST_INFLUXD"); path != "" {
-		return path
-	}
-	if path, err := exec.LookPath("influxd"); err == nil {
-		return path
-	}
-	if out, err := exec.CommandContext(tb.Context(), "go", "env", "GOPATH").Output(); err == nil {
-		path := filepath.Join(strings.TrimSpace(string(out)), "bin", "influxd")
-		if _, err := os.Stat(path); err == nil {
-			return path
-		}
-	}
-	const reason = "no influxd: install it by scripts/engines.sh, or set BAROGRAPH_TEST_INFLUXD or BAROGRAPH_TEST_INFLUX_URL"
-	if env("BAROGRAPH_TEST_ENGINES") == "require" {
-		tb.Fatal(reason)
-	}
-	tb.Skip(reason)
-	return ""
-}
-
-// run starts the program and returns its address once it answers.
-func run(tb testing.TB, program string, o options) string {
+// run starts the program and returns its address.
+func run(tb testing.TB, o options) (address string, process *enginetest.Process) {
 	tb.Helper()
 	dir := tb.TempDir()
-	address, internal := freeAddress(tb), freeAddress(tb)
+	address, internal := enginetest.FreeAddress(tb), enginetest.FreeAddress(tb)
 	config := filepath.Join(dir, "influxdb.conf")
 	text := fmt.Sprintf(configText, internal, dir, address, o.admin != "")
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		tb.Fatal(err)
 	}
-	var said bytes.Buffer
-	ctx := context.WithoutCancel(tb.Context())                  // it stops below, when buckets are gone
-	cmd := exec.CommandContext(ctx, program, "-config", config) //nolint:gosec // a test runs the program that its caller chose
-	cmd.Stdout, cmd.Stderr = &said, &said
-	if err := cmd.Start(); err != nil {
-		tb.Fatalf("start %s: %v", program, err)
-	}
-	ended := make(chan error, 1)
-	go func() { ended <- cmd.Wait() }()
-	tb.Cleanup(func() { stop(tb, cmd, ended) })
-	if err := await(tb, "http://"+address+"/health", ended); err != nil {
-		stop(tb, cmd, ended)
-		tb.Fatalf("%s: %v\n%s", program, err, said.String())
-	}
-	return address
+	program := enginetest.Program(tb, "influxd", "BAROGRAPH_TEST_INFLUXD")
+	return address, enginetest.Start(tb, enginetest.Answers("http://"+address+"/health"), program, "-config", config)
 }
 
 const configText = `reporting-disabled = true
@@ -204,52 +168,3 @@ bind-address = %q
 [logging]
   level = "warn"
 `
-
-// stop kills: an orderly end takes seconds, and the files go anyway.
-func stop(tb testing.TB, cmd *exec.Cmd, ended chan error) {
-	tb.Helper()
-	_ = cmd.Process.Kill() // an error means that it ended already
-	ended <- <-ended       // for the next to ask
-}
-
-// await returns when the address answers.
-func await(tb testing.TB, address string, ended chan error) error {
-	tb.Helper()
-	ctx, cancel := context.WithTimeout(tb.Context(), 30*time.Second)
-	defer cancel()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		request, err := http.NewRequestWithContext(ctx, http.MethodGet, address, http.NoBody)
-		if err != nil {
-			return err
-		}
-		if answer, err := new(http.Client).Do(request); err == nil {
-			_ = answer.Body.Close()
-			return nil
-		}
-		select {
-		case err := <-ended:
-			ended <- err
-			return fmt.Errorf("ended: %w", err)
-		case <-ctx.Done():
-			return fmt.Errorf("no answer from %s: %w", address, context.Cause(ctx))
-		case <-tick.C:
-		}
-	}
-}
-
-func freeAddress(tb testing.TB) string {
-	tb.Helper()
-	var lc net.ListenConfig
-	l, err := lc.Listen(tb.Context(), "tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	defer func() { _ = l.Close() }()
-	return l.Addr().String()
-}
-
-func env(name string) string {
-	return os.Getenv(name) //nolint:forbidigo // which server a test uses is the caller's choice, not the product's
-}
