@@ -53,10 +53,11 @@ func startDemo(t *testing.T, args ...string) (stdout *syncBuffer, stop func(wait
 	}
 }
 
-// awaitText waits until the text was written, for a minute at most.
+// awaitText waits until the text was written, for three minutes at most: under the
+// race detector all takes its time.
 func awaitText(t *testing.T, out *syncBuffer, text string) {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); !strings.Contains(out.String(), text); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(3 * time.Minute); !strings.Contains(out.String(), text); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("the demo does not say %q but %s", text, out)
 		}
