@@ -6,7 +6,7 @@ LINT      := v2.15.0
 VERSION   ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS   := -s -w -X main.version=$(VERSION)
 
-.PHONY: build test check format lint tidy race test-engines test-faults bench fuzz generate run demo clean
+.PHONY: build test check format lint tidy race test-engines test-faults bench bench-engines fuzz generate run demo clean
 
 build: ## both programs into bin/
 	CGO_ENABLED=0 $(GO) build -trimpath -ldflags "$(LDFLAGS)" -o $(BIN)/ ./cmd/...
@@ -39,6 +39,9 @@ test-faults: ## kill -9 and worse; a quarter of an hour, then a line for each fi
 bench: ## the figures that the README promises
 	$(GO) test -run '^$$' -bench . -benchmem ./...
 	$(GO) test -count=1 -run TestFigures -v ./test/load -figures
+
+bench-engines: ## our series stores beside InfluxDB and VictoriaMetrics, three minutes: fails where a goal is missed
+	./scripts/engines.sh bench
 
 fuzz: ## each fuzz target for 30 s
 	./scripts/fuzz.sh 30s

@@ -13,6 +13,9 @@ type Change struct {
 	Acks        []Ack
 	Events      []Event
 	Deliveries  []Delivery
+	// Shares are those parts of the work that this was decided for: nothing is
+	// recorded for one that another server has by now.
+	Shares []Share
 }
 
 // HostSilence says that a host fell silent, or, with a zero Since, returned.
@@ -44,4 +47,6 @@ type PredictionFilter struct {
 	State  PredictionState // for breaches: open, or anything else for ended
 	From   time.Time       // opened or started at or after
 	To     time.Time       // and before
+	// EndedFrom chooses what closed or ended at or after that time.
+	EndedFrom time.Time
 }

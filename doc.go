@@ -11,7 +11,7 @@
 // # The tree
 //
 //	agent/       runs on the watched host: fetches its checks, runs them, spools and submits
-//	ingest/      samples come in: submissions, batches, Influx line protocol
+//	ingest/      samples come in: submissions, batches, Influx line protocol, remote write; or are fetched from sources
 //	probes/      we go and look: icmp, tcp, http, dns, tls, and the schedule
 //	forecast/    what will happen: when a limit is crossed, and how sure that is
 //	alerting/    what people are told: rules, predictions, breaches, events, deliveries

@@ -1,6 +1,11 @@
 package barograph
 
-import "time"
+import (
+	"cmp"
+	"slices"
+	"strings"
+	"time"
+)
 
 // ForecastState says whether a forecast could be made, and if not, why.
 type ForecastState string
@@ -59,3 +64,35 @@ type ETA struct {
 
 // Width returns how long the range from early to late is.
 func (e ETA) Width() time.Duration { return e.Late.Sub(e.Early) }
+
+// ForecastFilter chooses forecasts; zero fields choose all.
+type ForecastFilter struct {
+	RuleID RuleID        `json:"rule_id"`
+	Host   string        `json:"host"`
+	State  ForecastState `json:"state"`
+	Limit  int           `json:"limit"` // at most so many
+}
+
+// Of returns the first of the forecasts that the filter chooses, in the order in
+// which they are listed everywhere: the most probable first. It changes the slice.
+func (f ForecastFilter) Of(all []Forecast) []Forecast {
+	all = slices.DeleteFunc(all, func(fc Forecast) bool {
+		return f.RuleID != "" && f.RuleID != fc.RuleID || f.State != "" && f.State != fc.State ||
+			f.Host != "" && f.Host != fc.Series.Labels.Get("host")
+	})
+	slices.SortFunc(all, compareForecasts)
+	if f.Limit > 0 {
+		all = all[:min(f.Limit, len(all))]
+	}
+	return all
+}
+
+// compareForecasts leaves none equal: so any server lists them alike.
+func compareForecasts(a, b Forecast) int {
+	if order := cmp.Or(cmp.Compare(b.Probability, a.Probability), cmp.Compare(a.RuleID, b.RuleID), cmp.Compare(a.Series.Metric, b.Series.Metric)); order != 0 {
+		return order
+	}
+	return slices.CompareFunc(a.Series.Labels, b.Series.Labels, func(x, y Label) int {
+		return cmp.Or(strings.Compare(x.Name, y.Name), strings.Compare(x.Value, y.Value))
+	})
+}

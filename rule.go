@@ -72,9 +72,13 @@ const (
 
 // Rule is a limit on series, now and within a horizon.
 type Rule struct {
-	ID       RuleID   `json:"id"`
-	Name     string   `json:"name"`   // unique
-	Series   Selector `json:"series"` // a metric name is required
+	ID     RuleID   `json:"id"`
+	Name   string   `json:"name"`   // unique
+	Series Selector `json:"series"` // a metric name is required
+	// Source names who is asked the Query, in PromQL, for series that are not sent
+	// to us; Series is then what QuerySelector returns. Both are empty for others.
+	Source   string   `json:"source,omitempty"`
+	Query    string   `json:"query,omitempty"`
 	Operator Operator `json:"operator"`
 	Limit    float64  `json:"limit"`
 	For      Duration `json:"for"`     // how long samples must cross the limit, or keep it again, before that counts
@@ -120,9 +124,7 @@ type Bounds struct {
 func (r Rule) Validate() error {
 	var p Problems
 	validResourceName(&p, r.Name)
-	if r.Series.Metric == "" {
-		p.Addf("series", "%q has no metric name: write it as disk_used_ratio{mount=\"/\"}", clip(r.Series.String()))
-	}
+	r.validateSource(&p)
 	switch r.Operator {
 	case Above, AtLeast, Below, AtMost:
 	default:

@@ -77,7 +77,7 @@ func (e *Engine) acknowledgedEvent(ctx context.Context, id string, ack barograph
 			err = acknowledgeable("prediction", id, p.State == barograph.PredictionOpen, p.Acknowledged)
 		}
 		p.Acknowledged = nil // events carry it elsewhere
-		event := e.takenOn(barograph.EventPredictionAcked, p.Series, p.Severity, p.RuleID, p.RuleName, ack)
+		event := e.takenOn(ctx, barograph.EventPredictionAcked, p.Series, p.Severity, p.RuleID, p.RuleName, ack)
 		event.Data.Prediction, event.Data.Value = &p, &p.Latest.Value
 		return event, err
 	case "brc":
@@ -86,7 +86,7 @@ func (e *Engine) acknowledgedEvent(ctx context.Context, id string, ack barograph
 			err = acknowledgeable("breach", id, b.EndedAt.IsZero(), b.Acknowledged)
 		}
 		b.Acknowledged = nil
-		event := e.takenOn(barograph.EventBreachAcked, b.Series, b.Severity, b.RuleID, b.RuleName, ack)
+		event := e.takenOn(ctx, barograph.EventBreachAcked, b.Series, b.Severity, b.RuleID, b.RuleName, ack)
 		event.Data.Breach, event.Data.Value = &b, &b.Value
 		return event, err
 	}
@@ -107,18 +107,16 @@ func acknowledgeable(kind, id string, open bool, before *barograph.Acknowledgeme
 
 // takenOn returns the event of an acknowledgement, but for its ID and what it is
 // about. A rule that is gone by now is known by its name alone.
-func (e *Engine) takenOn(kind barograph.EventType, series barograph.Series, severity barograph.Severity,
+func (e *Engine) takenOn(ctx context.Context, kind barograph.EventType, series barograph.Series, severity barograph.Severity,
 	rule barograph.RuleID, ruleName string, ack barograph.Acknowledgement,
 ) barograph.Event {
 	event := barograph.Event{
 		Type: kind, Time: ack.At, Subject: series.String(), Severity: severity,
 		Labels: series.Labels, Data: barograph.EventData{Acknowledged: &ack},
 	}
-	e.mu.RLock()
-	defer e.mu.RUnlock()
-	if known := e.rules[rule]; known != nil {
+	if known, err := e.opts.Store.Rule(ctx, rule); err == nil { // it may be judged elsewhere
 		event.Labels = event.Labels.Merge(known.Labels)
-		event.Data.Rule = ruleRef(*known)
+		event.Data.Rule = ruleRef(known)
 	}
 	event.Labels = event.Labels.With("metric", series.Metric).With("rule", ruleName)
 	return event

@@ -3,6 +3,8 @@ package alerting
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/barograph/barograph"
@@ -36,13 +38,16 @@ func (d *Dispatcher) begin(ctx, tries context.Context) error {
 	return nil
 }
 
-// takeOver prepares the first round: what this server had claimed before it
-// stopped is free again, and nothing is sent before it is known what holds back.
+// takeOver prepares the first round, and the one after a claim of which nobody
+// knows whether it was made: what this server has claimed and is not trying, as
+// before it stopped, is free again. Nothing is sent before it is known what holds
+// back.
 func (d *Dispatcher) takeOver(ctx context.Context) error {
 	if d.tookOver {
 		return nil
 	}
-	if err := d.store.ReleaseClaims(ctx, d.instance); err != nil {
+	trying := slices.Collect(maps.Keys(d.flight.deliveries))
+	if err := d.store.ReleaseClaimsExcept(ctx, d.instance, trying); err != nil {
 		return fmt.Errorf("release the claims of %s: %w", d.instance, err)
 	}
 	if err := d.loadHolds(ctx); err != nil {
@@ -67,6 +72,7 @@ func (d *Dispatcher) claim(ctx context.Context, chosen []parcel, now time.Time) 
 		By: d.instance, Now: now, Until: now.Add(claimFor), MostGrouped: mostGrouped,
 	})
 	if err != nil {
+		d.tookOver = false
 		return nil, fmt.Errorf("claim %d deliveries: %w", len(ids), err)
 	}
 	return claimed, nil

@@ -35,6 +35,8 @@ type QueueStore interface {
 	ClaimDeliveries(ctx context.Context, ids []barograph.DeliveryID, c barograph.Claim) ([]barograph.DueDelivery, error)
 	// ReleaseClaims ends all claims of that server.
 	ReleaseClaims(ctx context.Context, by string) error
+	// ReleaseClaimsExcept ends those of its claims that are on other deliveries.
+	ReleaseClaimsExcept(ctx context.Context, by string, trying []barograph.DeliveryID) error
 	// SaveDeliveryResults saves all or nothing, and ends the claims.
 	SaveDeliveryResults(ctx context.Context, results []barograph.DeliveryResult) error
 }

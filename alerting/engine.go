@@ -46,6 +46,7 @@ type EngineOptions struct {
 	Clock   barograph.Clock
 	Log     *slog.Logger
 	Metrics *metrics.Set
+	Shares  Shares // nil: there are no other servers
 	// Recorded is called after events were recorded, to wake whoever sends them.
 	Recorded func()
 }
@@ -53,8 +54,8 @@ type EngineOptions struct {
 // Engine judges samples and forecasts by the rules. Its methods may be called
 // from many goroutines.
 //
-// Locks are taken in this order: that of decisions, the engine's, that of one
-// metric's watches, the queue's.
+// Locks are taken in this order: that of decisions, the engine's, the follower's,
+// that of one metric's watches, the queue's.
 type Engine struct {
 	cfg   Config
 	opts  EngineOptions
@@ -64,14 +65,17 @@ type Engine struct {
 	mu       sync.RWMutex // guards what reload replaces
 	rules    map[barograph.RuleID]*barograph.Rule
 	byMetric map[string]*watches
+	parts    parts // of the work, that the rules are of
 
+	follower  follower
 	standings standings
 
 	acknowledging sync.Mutex // one at a time
 
-	hosts     hostWatch // this and the next two belong to Run's goroutine
-	unread    error     // why rules and hosts could not be read the last time
-	undecided error     // why the last decisions about standings failed
+	hosts     hostWatch // this and the next three belong to Run's goroutine
+	late      []late
+	unread    error // why rules and hosts could not be read the last time
+	undecided error // why the last decisions about standings failed
 	pulse     *barograph.Pulse
 
 	samples *metrics.Counter
@@ -82,6 +86,9 @@ type Engine struct {
 func NewEngine(ctx context.Context, cfg Config, opts EngineOptions) (*Engine, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
+	}
+	if opts.Shares == nil {
+		opts.Shares = undivided{}
 	}
 	e := &Engine{
 		cfg: cfg, opts: opts, seed: maphash.MakeSeed(), queue: newQueue(opts),
@@ -94,22 +101,28 @@ func NewEngine(ctx context.Context, cfg Config, opts EngineOptions) (*Engine, er
 	if err != nil {
 		return nil, err
 	}
-	if err := e.restore(ctx); err != nil {
-		return nil, err
-	}
 	e.catchUp(ctx, fresh)
+	e.follower.until = time.Time{} // nothing comes before Run
 	return e, nil
 }
 
-// Observe judges samples that were just written. It keeps the series' names and
+// Observe judges samples that were just written; where there are other servers,
+// after those that these wrote before. It keeps the series' names and
 // labels, which therefore must not alias a buffer that is used again, but not
 // the slice.
 func (e *Engine) Observe(samples []barograph.Sample) {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	if !e.hold(samples) {
+		e.judgeSamples(samples)
+	}
+}
+
+// judgeSamples judges samples. The caller holds mu.
+func (e *Engine) judgeSamples(samples []barograph.Sample) {
 	now := e.opts.Clock.Now()
 	oldest := now.Add(-e.cfg.MaxSampleAge.Std())
 	judged := 0
-	e.mu.RLock()
-	defer e.mu.RUnlock()
 	for len(samples) > 0 {
 		metric, n := samples[0].Series.Metric, 1
 		for n < len(samples) && samples[n].Series.Metric == metric {
@@ -141,15 +154,23 @@ func (e *Engine) Run(ctx context.Context) error {
 	defer stop()
 	retry := time.NewTicker(recordEvery)
 	defer retry.Stop()
+	shared, stopShared := e.opts.Shares.Changes()
+	defer stopShared()
+	var following sync.WaitGroup
+	defer following.Wait()
+	following.Go(func() { e.follow(ctx) })
 	for {
 		select {
 		case <-ctx.Done():
+			following.Wait()
 			return e.recordLast(ctx)
 		case <-e.queue.news():
 			e.queue.record(ctx)
 		case <-retry.C:
 			e.queue.record(ctx)
 		case <-e.opts.Changes:
+			e.reload(ctx)
+		case <-shared:
 			e.reload(ctx)
 		case <-ticks:
 			e.step(ctx)
@@ -186,7 +207,7 @@ func (e *Engine) tick(now time.Time) {
 	silences, events := e.hosts.tick()
 	e.queue.holds.replaceHosts(e.hosts.hosts)
 	for i := range events {
-		e.queue.push(barograph.Change{Silences: silences[i : i+1], Events: events[i : i+1]})
+		e.queue.push(barograph.Change{Silences: silences[i : i+1], Events: events[i : i+1], Shares: []barograph.Share{e.hosts.part}})
 	}
 }
 
@@ -197,6 +218,9 @@ func (e *Engine) emit(ts ...transition) {
 		return
 	}
 	var c barograph.Change
+	if part, ours := e.parts.of(string(ts[0].rule.ID)); ours {
+		c.Shares = []barograph.Share{part}
+	}
 	for _, t := range ts {
 		if t.prediction != nil {
 			c.Predictions = append(c.Predictions, *t.prediction)

@@ -37,5 +37,11 @@ func NewShoutrrrVia(transport http.RoundTripper) (Notifier, error) {
 // Step is what Run does at each tick of the clock.
 func Step(ctx context.Context, e *Engine) { e.step(ctx) }
 
+// FollowOnce judges once what other servers stored lately.
+func FollowOnce(ctx context.Context, e *Engine) error { return e.followOnce(ctx) }
+
+// MaxHeld is how many samples wait for what other servers stored.
+const MaxHeld = maxHeld
+
 // Tick lets the engine judge time once.
 func Tick(e *Engine, now time.Time) { e.tick(now) }

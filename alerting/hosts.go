@@ -16,6 +16,20 @@ type hostWatch struct {
 	hosts   []barograph.Host
 	asOf    time.Time // when hosts were read
 	blind   bool      // they could not be read since
+
+	part  barograph.Share // by which they are ours to judge
+	ours  bool
+	heirs bool // what others said of them is what counts
+}
+
+// share says by which part of the work hosts are judged here, if they are. Those
+// that others judged until now are as those say, and were not silent meanwhile.
+func (w *hostWatch) share(part barograph.Share, ours bool) {
+	w.heirs = !ours || !w.ours || w.part != part
+	if ours && w.heirs {
+		w.blind = true
+	}
+	w.part, w.ours = part, ours
 }
 
 // replace takes over the hosts as they were read at asOf, and returns the names
@@ -32,7 +46,7 @@ func (w *hostWatch) replace(hosts []barograph.Host, asOf time.Time) (gone []stri
 	next := slices.Clone(hosts)
 	for i, h := range next {
 		names[h.Name] = true
-		if old, ok := known[h.ID]; ok {
+		if old, ok := known[h.ID]; ok && !w.heirs {
 			next[i].SilentSince = old.SilentSince // ours is newer than the database's
 		}
 	}
@@ -46,8 +60,11 @@ func (w *hostWatch) replace(hosts []barograph.Host, asOf time.Time) (gone []stri
 }
 
 // tick returns what changed by the time the hosts were read: an event for each
-// silence. Hosts that never said anything are not silent: they have not begun.
+// silence, unless others judge them. Hosts that never said anything are not silent: they have not begun.
 func (w *hostWatch) tick() (silences []barograph.HostSilence, events []barograph.Event) {
+	if !w.ours {
+		return nil, nil
+	}
 	for i := range w.hosts {
 		h := &w.hosts[i]
 		heard := h.LastSeen

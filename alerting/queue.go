@@ -17,6 +17,7 @@ import (
 // breach or host are recorded in the order in which they were pushed.
 type queue struct {
 	store    Store
+	shares   Shares
 	clock    barograph.Clock
 	log      *slog.Logger
 	recorded func()
@@ -46,7 +47,7 @@ const maxRefusals = 3
 
 func newQueue(opts EngineOptions) queue {
 	return queue{
-		store: opts.Store, clock: opts.Clock, log: opts.Log, recorded: opts.Recorded,
+		store: opts.Store, shares: opts.Shares, clock: opts.Clock, log: opts.Log, recorded: opts.Recorded,
 		events:  opts.Metrics.NewCounter("barograph_events_recorded_total"),
 		givenUp: opts.Metrics.NewCounter("barograph_events_given_up_total"),
 		wake:    make(chan struct{}, 1),
@@ -101,7 +102,7 @@ func (q *queue) record(ctx context.Context) {
 	if len(batch) == 0 {
 		return
 	}
-	done, left, err := q.recordBatch(ctx, batch)
+	done, left, err := q.recordBatch(ctx, q.ours(batch))
 	q.mu.Lock()
 	q.waiting = append(left, q.waiting...)
 	q.mu.Unlock()
@@ -127,14 +128,28 @@ func (q *queue) recordNow(ctx context.Context, c barograph.Change) error {
 }
 
 func (q *queue) recordBatch(ctx context.Context, batch []queued) (done, left []queued, err error) {
+	if len(batch) == 0 {
+		return nil, nil, nil
+	}
 	if err := q.address(ctx, batch); err != nil {
 		return nil, batch, err
 	}
 	if err := q.store.Record(ctx, join(batch)); err != nil {
+		if kept := q.ours(batch); len(kept) < len(batch) {
+			return q.recordBatch(ctx, kept)
+		}
 		done, left = q.recordEach(ctx, batch, err)
 		return done, left, err
 	}
 	return batch, nil, nil
+}
+
+// ours returns the changes but those of parts of the work that another server
+// has, or had, since: it judges the same samples, and tells of them.
+func (q *queue) ours(batch []queued) []queued {
+	return slices.DeleteFunc(slices.Clone(batch), func(c queued) bool {
+		return slices.ContainsFunc(c.change.Shares, func(s barograph.Share) bool { return !q.shares.Holds(s) })
+	})
 }
 
 // address gives each event a delivery to every endpoint that wants it by now:
@@ -149,9 +164,33 @@ func (q *queue) address(ctx context.Context, batch []queued) error {
 	for i := range batch {
 		c := &batch[i].change
 		c.Deliveries = nil
+		if err := q.hearOfAcks(ctx, *c); err != nil {
+			return err
+		}
 		for _, event := range c.Events {
 			ds := q.holds.hold(Deliveries(subs, event, now), event, now)
 			c.Deliveries = append(c.Deliveries, q.acknowledged.silence(ds, event, now)...)
+		}
+	}
+	return nil
+}
+
+// hearOfAcks learns whether somebody took on, by way of another server, what the
+// change tells news of.
+func (q *queue) hearOfAcks(ctx context.Context, c barograph.Change) error {
+	if q.shares.Alone() {
+		return nil
+	}
+	for _, event := range c.Events {
+		if event.Type != barograph.EventPredictionUpdated {
+			continue
+		}
+		p, err := q.store.Prediction(ctx, event.Data.Prediction.ID)
+		if err != nil && barograph.KindOf(err) != barograph.KindNotFound {
+			return fmt.Errorf("look for an acknowledgement: %w", err)
+		}
+		if p.Acknowledged != nil {
+			q.acknowledged.add(string(p.ID))
 		}
 	}
 	return nil
@@ -269,6 +308,11 @@ func join(batch []queued) (all barograph.Change) {
 		all.Silences = append(all.Silences, c.Silences...)
 		all.Standings = append(all.Standings, c.Standings...)
 		all.Acks = append(all.Acks, c.Acks...)
+		for _, share := range c.Shares {
+			if !slices.Contains(all.Shares, share) {
+				all.Shares = append(all.Shares, share)
+			}
+		}
 		all.Events = append(all.Events, c.Events...)
 		all.Deliveries = append(all.Deliveries, c.Deliveries...)
 	}

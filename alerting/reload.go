@@ -25,8 +25,11 @@ func (e *Engine) reload(ctx context.Context) {
 	e.catchUp(ctx, fresh)
 }
 
-// takeOver returns the rules that judge otherwise than before.
+// takeOver takes over the present rules, hosts and parts of the work. It returns
+// the rules that judge otherwise than before, or were judged elsewhere.
 func (e *Engine) takeOver(ctx context.Context) (fresh []barograph.Rule, err error) {
+	// What is read after this is what others left of what we hold.
+	held := newParts(e.opts.Shares.Held())
 	rules, err := e.opts.Store.Rules(ctx, barograph.Page{})
 	if err != nil {
 		return nil, fmt.Errorf("read rules: %w", err)
@@ -40,22 +43,52 @@ func (e *Engine) takeOver(ctx context.Context) (fresh []barograph.Rule, err erro
 	if err != nil {
 		return nil, fmt.Errorf("read silences: %w", err)
 	}
+	left, err := e.readHeritage(ctx, held.without(e.parts), rules)
+	if err != nil {
+		return nil, err
+	}
 	e.queue.holds.replaceSilences(silences)
 	e.mu.Lock()
 	defer e.mu.Unlock()
+	e.dropLost(held)
+	e.parts = held
+	e.hosts.share(held.of(everyHost))
 	for _, name := range e.hosts.replace(hosts, now) {
 		for _, w := range e.byMetric {
 			w.withdrawHost(now, name, "the host was removed or renamed")
 		}
 	}
 	e.queue.holds.replaceHosts(e.hosts.hosts)
-	return e.replaceRules(now, rules), nil
+	fresh = e.replaceRules(now, rules, left.parts)
+	e.restore(left)
+	if len(left.parts) > 0 {
+		e.follower.gained(time.Now())
+	}
+	return fresh, nil
 }
 
-func (e *Engine) replaceRules(now time.Time, rules []barograph.Rule) (fresh []barograph.Rule) {
+// dropLost forgets the rules that are another server's by now, or were in the
+// meantime: what is open goes on there.
+func (e *Engine) dropLost(held parts) {
+	for _, rule := range e.rules {
+		share, _ := e.parts.of(string(rule.ID))
+		if held.has(share) {
+			continue
+		}
+		delete(e.rules, rule.ID)
+		if left := e.byMetric[rule.Series.Metric].drop(rule.ID); !left {
+			delete(e.byMetric, rule.Series.Metric)
+		}
+	}
+}
+
+// replaceRules takes over those of the rules that are this server's. Those of
+// gained parts wait until what is stored is judged.
+func (e *Engine) replaceRules(now time.Time, rules []barograph.Rule, gained parts) (fresh []barograph.Rule) {
 	present := map[barograph.RuleID]bool{}
 	for _, rule := range rules {
-		if !rule.Enabled {
+		_, ours := e.parts.of(string(rule.ID))
+		if !rule.Enabled || !ours {
 			continue
 		}
 		present[rule.ID] = true
@@ -68,6 +101,9 @@ func (e *Engine) replaceRules(now time.Time, rules []barograph.Rule) (fresh []ba
 			e.removeRule(now, *known, "the rule was changed")
 		}
 		e.addRule(rule)
+		if _, ok := gained.of(string(rule.ID)); ok {
+			e.byMetric[rule.Series.Metric].wait(rule.ID)
+		}
 		e.standings.note(rule.ID)
 		fresh = append(fresh, rule)
 	}
@@ -93,82 +129,5 @@ func (e *Engine) removeRule(now time.Time, rule barograph.Rule, reason string) {
 	delete(e.rules, rule.ID)
 	if left := e.byMetric[rule.Series.Metric].remove(now, rule.ID, reason); !left {
 		delete(e.byMetric, rule.Series.Metric)
-	}
-}
-
-// restore takes up the predictions and breaches that are open in the database;
-// those that nobody can judge any more are closed.
-func (e *Engine) restore(ctx context.Context) error {
-	open := barograph.PredictionFilter{State: barograph.PredictionOpen}
-	predictions, err := e.opts.Store.Predictions(ctx, open, barograph.Page{})
-	if err != nil {
-		return fmt.Errorf("read open predictions: %w", err)
-	}
-	breaches, err := e.opts.Store.Breaches(ctx, open, barograph.Page{})
-	if err != nil {
-		return fmt.Errorf("read open breaches: %w", err)
-	}
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	for _, p := range predictions {
-		if p.Acknowledged != nil {
-			e.queue.acknowledged.add(string(p.ID))
-			p.Acknowledged = nil // the database keeps it
-		}
-		e.restoreOne(barograph.Rule{ID: p.RuleID, Name: p.RuleName, Severity: p.Severity}, p.Series, nil, &p)
-	}
-	for _, b := range breaches {
-		b.Acknowledged = nil
-		e.restoreOne(barograph.Rule{ID: b.RuleID, Name: b.RuleName, Severity: b.Severity}, b.Series, &b, nil)
-	}
-	return nil
-}
-
-// restoreOne takes up one of them, the newest first. recorded is what is known
-// of its rule from then.
-func (e *Engine) restoreOne(recorded barograph.Rule, series barograph.Series, b *barograph.Breach, p *barograph.Prediction) {
-	now, problem := e.opts.Clock.Now(), ruleIsGone
-	if rule := e.rules[recorded.ID]; rule != nil {
-		problem = e.byMetric[rule.Series.Metric].restore(now, rule.ID, series, b, p)
-	}
-	if problem == "" {
-		return
-	}
-	s := &state{rule: &recorded, series: series}
-	s.restore(now, b, p)
-	e.emit(s.withdraw(now, problem)...)
-}
-
-const ruleIsGone = "the rule was removed or changed while the server was down"
-
-const catchUpTimeout = 10 * time.Second
-
-// catchUp judges by the rules what was stored lately: what came before a rule,
-// and what was acknowledged but not judged when the server stopped. A store
-// that is away now costs the catching up only.
-func (e *Engine) catchUp(ctx context.Context, rules []barograph.Rule) {
-	ctx, cancel := context.WithTimeoutCause(ctx, catchUpTimeout, fmt.Errorf("reading the last samples took more than %s", catchUpTimeout))
-	defer cancel()
-	now := e.opts.Clock.Now()
-	oldest := now.Add(-e.cfg.MaxSampleAge.Std())
-	for _, rule := range rules {
-		// A series whose last sample is before oldest can't have crossed for as
-		// long as the rule says within this range: it starts no breach.
-		found, err := e.opts.Reader.Select(ctx, barograph.Query{
-			Selector: rule.Series, From: oldest.Add(-rule.For.Std()), To: now.Add(e.cfg.MaxSampleAge.Std()),
-		})
-		if err != nil {
-			e.opts.Log.WarnContext(ctx, "the last samples were not judged by a new rule or at this start", "rule", rule.Name, "err", err)
-			return
-		}
-		e.resume(now, rule, found)
-	}
-}
-
-func (e *Engine) resume(now time.Time, rule barograph.Rule, found []barograph.SeriesPoints) {
-	e.mu.RLock()
-	defer e.mu.RUnlock()
-	for _, s := range found {
-		e.byMetric[rule.Series.Metric].resume(now, rule.ID, s.Series, s.Points)
 	}
 }

@@ -86,6 +86,9 @@ func (e *Engine) decideOne(ctx context.Context, id barograph.RuleID) error {
 		return fmt.Errorf("read rule %s: %w", id, err)
 	}
 	now := e.opts.Clock.Now()
+	if len(e.sharesOf(id)) == 0 {
+		return nil // another server decides
+	}
 	switch {
 	case rule.Demoted == nil:
 		return e.judge(ctx, rule, now)
@@ -197,6 +200,7 @@ func (e *Engine) recordStanding(ctx context.Context, rule barograph.Rule, now ti
 	}
 	err := e.queue.recordNow(ctx, barograph.Change{
 		Standings: []barograph.RuleStanding{{RuleID: rule.ID, At: now, Demoted: rule.Demoted}}, Events: events,
+		Shares: e.sharesOf(rule.ID),
 	})
 	if err != nil {
 		return fmt.Errorf("record the standing of rule %s: %w", rule.ID, err)
@@ -209,6 +213,18 @@ func (e *Engine) recordStanding(ctx context.Context, rule barograph.Rule, now ti
 		e.byMetric[next.Series.Metric].reword(next)
 	}
 	return nil
+}
+
+// sharesOf returns the part that the rule belongs to, none if it is another
+// server's: what people do here to its rules is recorded all the same.
+func (e *Engine) sharesOf(id barograph.RuleID) []barograph.Share {
+	e.mu.RLock()
+	defer e.mu.RUnlock()
+	part, ours := e.parts.of(string(id))
+	if !ours {
+		return nil
+	}
+	return []barograph.Share{part}
 }
 
 // reportStandings logs a failure when it begins and ends.

@@ -2,6 +2,8 @@ package alerting
 
 import (
 	"math"
+	"slices"
+	"sort"
 	"time"
 
 	"github.com/barograph/barograph"
@@ -23,6 +25,7 @@ type state struct {
 	crossed   bool      // the newest sample crosses the limit
 	since     time.Time // the first sample of the present run of crossing or keeping
 	up        bool      // crossed for long enough, and not kept for long enough since
+	settled   bool      // lastAt is of a breach that was told of before we judged
 
 	// heard is the last sign of life, zero if there was none: the newest sample,
 	// or what made us look at a series before its first sample.
@@ -273,6 +276,33 @@ func (s *state) restore(now time.Time, b *barograph.Breach, p *barograph.Predict
 		s.up, s.crossed = true, true
 	}
 	return true
+}
+
+// settle takes note of a breach that was over at that time, and told: samples up
+// to then are of no interest.
+func (s *state) settle(ended time.Time) {
+	if s.breach != nil || !ended.After(s.lastAt) {
+		return
+	}
+	s.lastAt, s.since, s.settled = ended, ended, true
+	s.crossed, s.up = false, false
+}
+
+// replay judges points that were stored: those from before the time as resume
+// does, because the rule was another one then, or none, and nobody is told of
+// what came and went; those from after it as if they came now.
+func (s *state) replay(points []barograph.Point, from time.Time) (out []transition) {
+	if s.settled {
+		points = slices.DeleteFunc(slices.Clone(points), func(p barograph.Point) bool { return !pointTime(p).After(s.lastAt) })
+	}
+	begin := sort.Search(len(points), func(i int) bool { return !pointTime(points[i]).Before(from) })
+	if begin > 0 {
+		out = s.resume(points[:begin])
+	}
+	for _, p := range points[begin:] {
+		out = append(out, s.observe(pointTime(p), p.Value)...)
+	}
+	return out
 }
 
 // resume catches up with the samples that were stored before anybody judged

@@ -18,6 +18,9 @@ type watches struct {
 
 	mu    sync.Mutex
 	rules []*barograph.Rule
+	// waiting are rules whose stored samples are to be judged first: what comes
+	// meanwhile is among them, or read later.
+	waiting map[barograph.RuleID]bool
 	// byHash chains the series that share a hash.
 	byHash map[uint64]*watch
 }
@@ -85,6 +88,7 @@ func (w *watches) add(rule *barograph.Rule) {
 func (w *watches) remove(now time.Time, id barograph.RuleID, reason string) (left bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
+	delete(w.waiting, id)
 	w.rules = slices.DeleteFunc(w.rules, func(r *barograph.Rule) bool { return r.ID == id })
 	w.each(func(e *watch) bool {
 		if s := e.of(id); s != nil {
@@ -94,6 +98,39 @@ func (w *watches) remove(now time.Time, id barograph.RuleID, reason string) (lef
 		return true
 	})
 	return len(w.rules) > 0
+}
+
+// drop judges by the rule no longer, and tells nothing of it. It reports whether
+// any rule is left.
+func (w *watches) drop(id barograph.RuleID) (left bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	delete(w.waiting, id)
+	w.rules = slices.DeleteFunc(w.rules, func(r *barograph.Rule) bool { return r.ID == id })
+	w.each(func(e *watch) bool {
+		e.states = slices.DeleteFunc(e.states, func(s *state) bool { return s.rule.ID == id })
+		return true
+	})
+	return len(w.rules) > 0
+}
+
+// wait has the rule judge nothing but stored samples, until endWaiting.
+func (w *watches) wait(id barograph.RuleID) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.waiting == nil {
+		w.waiting = map[barograph.RuleID]bool{}
+	}
+	w.waiting[id] = true
+}
+
+// endWaiting reports whether the rule waited.
+func (w *watches) endWaiting(id barograph.RuleID) (waited bool) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	waited = w.waiting[id]
+	delete(w.waiting, id)
+	return waited
 }
 
 // reword takes a rule that differs in words only: what is open stays open.
@@ -134,6 +171,9 @@ func (w *watches) observe(samples []barograph.Sample, oldest, now time.Time) (ju
 		judged++
 		at := sample.Time().UTC()
 		for _, s := range w.get(sample.Series, now).states {
+			if len(w.waiting) > 0 && w.waiting[s.rule.ID] {
+				continue
+			}
 			if ts := s.observe(at, sample.Value); len(ts) > 0 {
 				w.emit(ts...)
 			}
@@ -142,13 +182,27 @@ func (w *watches) observe(samples []barograph.Sample, oldest, now time.Time) (ju
 	return judged
 }
 
-// resume judges stored samples under one rule.
-func (w *watches) resume(now time.Time, id barograph.RuleID, series barograph.Series, points []barograph.Point) {
+// replay judges stored samples under one rule.
+func (w *watches) replay(now time.Time, rule barograph.Rule, series barograph.Series, points []barograph.Point) {
 	points = slices.DeleteFunc(points, func(p barograph.Point) bool { return !finite(p.Value) })
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if s := w.get(series, now).of(id); s != nil && len(points) > 0 {
-		w.emit(s.resume(points)...)
+	if s := w.get(series, now).of(rule.ID); s != nil {
+		from := rule.CreatedAt
+		if rule.JudgedSince.After(from) {
+			from = rule.JudgedSince
+		}
+		w.emit(s.replay(points, from)...)
+	}
+}
+
+// settle takes note that the last breach of the series under the rule was over
+// at that time, and told.
+func (w *watches) settle(now time.Time, id barograph.RuleID, series barograph.Series, ended time.Time) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if s := w.get(series, now).of(id); s != nil {
+		s.settle(ended)
 	}
 }
 

@@ -1,12 +1,10 @@
 package alerting_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"log/slog"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -17,6 +15,7 @@ import (
 	"github.com/barograph/barograph"
 	"github.com/barograph/barograph/alerting"
 	"github.com/barograph/barograph/internal/configdb"
+	"github.com/barograph/barograph/internal/logtest"
 	"github.com/barograph/barograph/internal/promtsdb"
 )
 
@@ -87,26 +86,9 @@ func (f *fragile) Record(ctx context.Context, c barograph.Change) error {
 }
 
 // logBuffer is a log that tests read.
-type logBuffer struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
+type logBuffer struct{ logtest.Buffer }
 
-func (l *logBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
-
-func (l *logBuffer) count(words string) int {
-	return strings.Count(l.String(), words)
-}
+func (l *logBuffer) count(words string) int { return l.Count(words) }
 
 type world struct {
 	t      testing.TB

@@ -40,6 +40,8 @@ type Options struct {
 	Checks        Checks
 	Targets       Targets
 	Rules         Rules
+	Sources       Sources
+	Series        barograph.SeriesLister
 	Restorer      Restorer
 	Backtests     Backtests
 	Subscriptions Subscriptions
@@ -70,8 +72,10 @@ type Options struct {
 	Submit       http.Handler // POST /api/submit
 	Samples      http.Handler // POST /api/v1/samples
 	LineProtocol http.Handler // POST /api/v2/write
+	RemoteWrite  http.Handler // POST /api/v1/write
 	PromQL       http.Handler // /prometheus/, which is taken off the path
 	Metrics      http.Handler // GET /metrics
+	Backups      Backups      // GET /api/v1/backup; nil: there are none
 
 	// Stations are asked by GET /readyz, each by its name; nil means it works.
 	Stations map[string]func(context.Context) error
@@ -86,7 +90,7 @@ func (o Options) validate() error {
 	p.Merge("config", o.Config.Validate())
 	for name, missing := range map[string]bool{
 		"Hosts": o.Hosts == nil, "HostKeys": o.HostKeys == nil, "Seen": o.Seen == nil, "Checks": o.Checks == nil,
-		"Targets": o.Targets == nil, "Rules": o.Rules == nil, "Restorer": o.Restorer == nil, "Backtests": o.Backtests == nil,
+		"Targets": o.Targets == nil, "Rules": o.Rules == nil, "Sources": o.Sources == nil, "Series": o.Series == nil, "Restorer": o.Restorer == nil, "Backtests": o.Backtests == nil,
 		"Subscriptions": o.Subscriptions == nil, "Channels": o.Channels == nil, "Endpoints": o.Endpoints == nil,
 		"Secrets": o.Secrets == nil, "Deliveries": o.Deliveries == nil, "Replayer": o.Replayer == nil,
 		"Silences": o.Silences == nil, "Acknowledger": o.Acknowledger == nil, "Audit": o.Audit == nil,
@@ -107,6 +111,7 @@ func (o Options) validate() error {
 type API struct {
 	router  http.Handler
 	streams *streams
+	backups *backups
 }
 
 var _ http.Handler = (*API)(nil)
@@ -122,14 +127,17 @@ func New(opts Options) (*API, error) {
 		return nil, fmt.Errorf("load openapi.yaml: %w", err)
 	}
 	ring := newKeyring(opts.Keys, opts.Clock, opts.Config, opts.Logger)
-	a := &API{streams: newStreams(opts)}
-	a.router = newRouter(routes(opts, ring, a.streams, validate), ring, opts)
+	a := &API{streams: newStreams(opts), backups: newBackups(opts)}
+	a.router = newRouter(routes(opts, ring, a.streams, a.backups, validate), ring, opts)
 	return a, nil
 }
 
 // ServeHTTP answers a request.
 func (a *API) ServeHTTP(w http.ResponseWriter, r *http.Request) { a.router.ServeHTTP(w, r) }
 
-// Close ends all streams, for which a server's Shutdown would wait in vain, and
-// lets no new ones in. Give it to http.Server.RegisterOnShutdown.
-func (a *API) Close() { a.streams.close() }
+// Close ends all streams and backups, for which a server's Shutdown would wait in
+// vain, and lets no new ones in. Give it to http.Server.RegisterOnShutdown.
+func (a *API) Close() {
+	a.streams.close()
+	a.backups.close()
+}

@@ -92,6 +92,23 @@ func keyOf(r *http.Request) barograph.Secret {
 	return barograph.Secret(strings.TrimSpace(r.Header.Get("X-API-Key")))
 }
 
+// passwordAsKey takes the password of basic authentication for a key, whatever
+// the user name: some that send samples or query them know nothing else. It is
+// for their routes only, and not where a browser, which adds passwords by itself,
+// says that a page of another site made the request. A key that is shown besides
+// counts: the password is then a proxy's.
+func passwordAsKey(r *http.Request) {
+	switch r.Header.Get("Sec-Fetch-Site") {
+	case "", "same-origin", "none": // no browser, a page of this server, or whoever typed the address
+	default:
+		return
+	}
+	if _, password, ok := r.BasicAuth(); ok && r.Header.Get("X-Api-Key") == "" {
+		r.Header.Del("Authorization")
+		r.Header.Set("X-API-Key", password)
+	}
+}
+
 // bearer returns what is known of the key. A key of the right form is always
 // looked up, however often its address has failed: others behind that address
 // may hold valid keys, and nobody guesses one.

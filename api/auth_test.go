@@ -24,7 +24,8 @@ func admission() map[string]string {
 		"GET /api/v1/forecasts": "voa", "GET /api/v1/rules/{id}/curves": "voa", "GET /api/v1/scorecard": "voa",
 		"GET /api/v1/tokens": "a", "POST /api/v1/tokens": "a", "DELETE /api/v1/tokens/{id}": "a",
 		"GET /api/agent/config": "h", // an operator is no host
-		"POST /api/submit":      "oah", "POST /api/v1/samples": "oah", "POST /api/v2/write": "oah",
+		"POST /api/submit":      "oah", "POST /api/v1/samples": "oah", "POST /api/v2/write": "oah", "POST /api/v1/write": "oah",
+		"GET /api/v1/series": "voa", "GET /api/v1/sources": "voa",
 		"GET /api/v2/ping": "voahn", "GET /ping": "voahn", "GET /healthz": "voahn", "GET /readyz": "voahn", "GET /api/openapi.yaml": "voahn",
 		"GET /prometheus/": "voa", "POST /prometheus/": "voa",
 		"GET /metrics": "voa", // from afar, see below
@@ -36,6 +37,7 @@ func admission() map[string]string {
 		table["POST /api/v1/"+path] = "oa"
 	}
 	table["GET /api/v1/deliveries/{id}"], table["GET /api/v1/audit"] = "voa", "a"
+	table["GET /api/v1/backup"] = "a"
 	table["POST /api/v1/rules/backtest"], table["POST /api/v1/rules/{id}/restore"] = "oa", "oa"
 	for _, list := range []string{"hosts", "checks", "targets", "rules", "subscriptions", "silences"} {
 		table["GET /api/v1/"+list] = "voa"

@@ -58,7 +58,10 @@ func (a backtestHandlers) ruleOf(ctx context.Context, in BacktestInput) (barogra
 	case in.RuleID != "":
 		return a.rules.Rule(ctx, in.RuleID)
 	default:
-		rule := newRule(*in.Rule)
+		rule := newRule(*in.Rule, "")
+		if rule.Source != "" {
+			p.Addf("rule.source", "what a source knows is not here before the rule is saved: save it, then give its rule_id")
+		}
 		p.Merge("rule", rule.Validate())
 		return rule, p.Err("backtest")
 	}

@@ -13,7 +13,7 @@ func Ways(o Options) ([]string, error) {
 		return nil, err
 	}
 	var ways []string
-	for _, r := range routes(o, newKeyring(o.Keys, o.Clock, o.Config, o.Logger), newStreams(o), v) {
+	for _, r := range routes(o, newKeyring(o.Keys, o.Clock, o.Config, o.Logger), newStreams(o), newBackups(o), v) {
 		ways = append(ways, r.method+" "+r.path)
 	}
 	return ways, nil

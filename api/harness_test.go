@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -71,14 +72,8 @@ func (b *bus) Subscribe(ctx context.Context, patterns []string, fn func(barograp
 
 type forecasts []barograph.Forecast
 
-func (f forecasts) Latest(rule barograph.RuleID, host string) []barograph.Forecast {
-	var out []barograph.Forecast
-	for _, x := range f {
-		if (rule == "" || rule == x.RuleID) && (host == "" || host == x.Series.Labels.Get("host")) {
-			out = append(out, x)
-		}
-	}
-	return out
+func (f forecasts) Latest(_ context.Context, filter barograph.ForecastFilter) (found []barograph.Forecast, missing []string, err error) {
+	return filter.Of(slices.Clone(f)), nil, nil
 }
 
 // backtests tells a backtest without series, or what it is made to tell.
@@ -94,6 +89,43 @@ func (b backtests) Backtest(ctx context.Context, rule barograph.Rule, from, to t
 		Score: barograph.Scorecard{RuleID: rule.ID, RuleName: rule.Name, From: from, To: to, Reliability: []barograph.ReliabilityBin{}},
 		Step:  barograph.Duration(time.Hour), Steps: 720, Took: barograph.Duration(3 * time.Millisecond),
 	}, nil
+}
+
+// sources are one that takes every query but those with a brace left open.
+type sources struct{}
+
+func (sources) Check(_ context.Context, source, query string) error {
+	var p barograph.Problems
+	if source != "prometheus" {
+		p.Addf("source", "%q is not among the sources of the configuration, which are prometheus", source)
+	}
+	if strings.Count(query, "{") != strings.Count(query, "}") {
+		p.Addf("query", "source prometheus refuses the query: parse error")
+	}
+	return p.Err("rule")
+}
+
+func (sources) Statuses(context.Context) (all []barograph.SourceStatus, missing []string, err error) {
+	return []barograph.SourceStatus{{
+		Name: "prometheus", Interval: barograph.Duration(time.Minute),
+		Rules: []barograph.QueryStatus{{RuleID: "rul_1", RuleName: "errors", Series: 2, Answered: epoch, Until: epoch}},
+	}, {Name: "gone", Rules: []barograph.QueryStatus{}, Error: "the configuration has no source of this name, it has prometheus"}}, []string{"server srv_2: it did not answer in time"}, nil
+}
+
+// listed are series that always have samples.
+type listed []string
+
+func (l listed) Series(_ context.Context, q barograph.SeriesQuery) (found []barograph.Series, more bool, err error) {
+	for _, text := range l {
+		s, err := barograph.ParseSeries(text)
+		if err != nil {
+			return nil, false, err
+		}
+		if q.Selector.Matches(s) {
+			found = append(found, s)
+		}
+	}
+	return found[:min(q.Limit, len(found))], len(found) > q.Limit, nil
 }
 
 // restorer restores rules and tells nobody.
@@ -174,7 +206,7 @@ func (s *server) defaults() api.Options {
 	var secrets atomic.Int64
 	return api.Options{
 		Config: api.DefaultConfig(),
-		Hosts:  s.db, HostKeys: s.db, Seen: s.db, Checks: s.db, Targets: s.db, Rules: s.db, Subscriptions: s.db, Events: s.db, Restorer: restorer{s.db},
+		Hosts:  s.db, HostKeys: s.db, Seen: s.db, Checks: s.db, Targets: s.db, Rules: s.db, Sources: sources{}, Series: listed{`a{host="x"}`, `a{host="y"}`, `b{host="x"}`}, Subscriptions: s.db, Events: s.db, Restorer: restorer{s.db},
 		Predictions: s.db, Scorecards: s.db, Tokens: s.db, Keys: s.db, Forecasts: forecasts{}, Curves: curves{}, Backtests: backtests(nil), Subscriber: s.bus,
 		NewWebhookSecret: func() barograph.Secret {
 			if secrets.Add(1) == 1 {
@@ -193,8 +225,14 @@ func (s *server) defaults() api.Options {
 			_, _ = fmt.Fprintf(w, `{"path":%q}`, r.URL.Path)
 		}),
 		LineProtocol: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusNoContent) }),
-		Metrics:      http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { s.set.WritePrometheus(w) }),
-		Clock:        s.clock, Set: s.set,
+		RemoteWrite: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			id, _ := barograph.IdentityFrom(r.Context())
+			w.Header().Set("X-Sender", id.Name)
+			w.WriteHeader(http.StatusNoContent)
+		}),
+		Metrics: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { s.set.WritePrometheus(w) }),
+		Backups: noBackup(),
+		Clock:   s.clock, Set: s.set,
 		Logger: slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
 	}
 }

@@ -112,6 +112,7 @@ const (
 	open                   // anybody
 	local                  // anybody on this machine, and viewers
 	viewer                 // may read
+	querier                // a program that reads series; as viewer
 	operator               // may change things
 	admin                  // may manage tokens
 	agent                  // a host's agent, or an operator in its place
@@ -120,7 +121,7 @@ const (
 // role returns the least role that has this access; false if none has.
 func (a access) role() (barograph.Role, bool) {
 	switch a {
-	case open, local, viewer:
+	case open, local, viewer, querier:
 		return barograph.RoleViewer, true
 	case operator:
 		return barograph.RoleOperator, true
@@ -136,6 +137,9 @@ func (a access) role() (barograph.Role, bool) {
 // guard lets in who has the access.
 func guard(a access, ring *keyring, failures failures, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if a == agent || a == querier {
+			passwordAsKey(r)
+		}
 		id, err := ring.identify(r)
 		if a == open || a == local && keyOf(r) == "" && isLocal(r) {
 			if err == nil {

@@ -22,6 +22,7 @@ import (
 const (
 	AuditKindBreach       AuditKind = "breach"
 	AuditKindEndpoint     AuditKind = "endpoint"
+	AuditKindImport       AuditKind = "import"
 	AuditKindPrediction   AuditKind = "prediction"
 	AuditKindSilence      AuditKind = "silence"
 	AuditKindSubscription AuditKind = "subscription"
@@ -33,6 +34,8 @@ func (e AuditKind) Valid() bool {
 	case AuditKindBreach:
 		return true
 	case AuditKindEndpoint:
+		return true
+	case AuditKindImport:
 		return true
 	case AuditKindPrediction:
 		return true
@@ -103,7 +106,7 @@ type BacktestInput struct {
 	// Example: 2026-01-01T00:00:00Z
 	From time.Time `json:"from,omitempty"`
 
-	// Rule What is said of a rule.
+	// Rule What is said of a rule: its `series`, or the `source` and `query` that they come from.
 	Rule *RuleInput `json:"rule,omitempty"`
 
 	// RuleID ID of a saved rule.
@@ -334,6 +337,9 @@ type Forecast = barograph.Forecast
 
 // ForecastList The latest forecasts.
 type ForecastList struct {
+	// Incomplete What is missing, and why, if another server on the same database could not be asked in time. Absent if nothing is.
+	Incomplete Incomplete `json:"incomplete,omitempty"`
+
 	// Items The forecasts.
 	Items []Forecast `json:"items"`
 }
@@ -383,6 +389,9 @@ type HostWithKey struct {
 	// Example: baro_agt_0123456789abcdefghijABCDEFGHIJ012345
 	Key string `json:"key"`
 }
+
+// Incomplete What is missing, and why, if another server on the same database could not be asked in time. Absent if nothing is.
+type Incomplete = []string
 
 // Labels Names and values. Names are [a-zA-Z_][a-zA-Z0-9_]*, values at most 1 KiB.
 //
@@ -467,6 +476,9 @@ type Problem struct {
 	Type string `json:"type"`
 }
 
+// QueryStatus How the query of a rule does.
+type QueryStatus = barograph.QueryStatus
+
 // Recurs When a maintenance window is open.
 type Recurs = barograph.Recurs
 
@@ -538,7 +550,7 @@ type RotatedSecret struct {
 // Rule A limit on series, now and within a horizon.
 type Rule = barograph.Rule
 
-// RuleInput What is said of a rule.
+// RuleInput What is said of a rule: its `series`, or the `source` and `query` that they come from.
 type RuleInput struct {
 	// Annotations Texts for messages, as text/template. Fields: .Rule .Series .Labels .Value .Limit .Operator .Probability
 	// .ETA (.Early .Median .Late) .Lead.
@@ -595,15 +607,25 @@ type RuleInput struct {
 	// Example: >
 	Operator Operator `json:"operator"`
 
+	// Query What the source is asked, in PromQL; each series of the result is judged.
+	//
+	// Example: sum by (instance) (rate(http_requests_total{code="500"}[5m]))
+	Query string `json:"query,omitempty"`
+
 	// Series A metric name and labels that have to match, as PromQL writes them.
 	//
 	// Example: disk_used_ratio{mount!~"/boot.*"}
-	Series Selector `json:"series"`
+	Series *Selector `json:"series,omitempty"`
 
 	// Severity How much it matters.
 	//
 	// Example: warning
 	Severity barograph.Severity `json:"severity,omitempty"`
+
+	// Source A source of the server's configuration. It is asked the `query`, and `series` is left out.
+	//
+	// Example: prometheus
+	Source string `json:"source,omitempty"`
 }
 
 // RuleList A page of rules.
@@ -642,6 +664,17 @@ type Series = barograph.Series
 
 // SeriesHistory How much was known of a series in a backtest.
 type SeriesHistory = barograph.SeriesHistory
+
+// SeriesList Series, in the order of their text.
+type SeriesList struct {
+	// Items The series.
+	Items []Series `json:"items"`
+
+	// More Whether there are others beyond the limit.
+	//
+	// Example: false
+	More bool `json:"more"`
+}
 
 // Severity How much it matters.
 //
@@ -691,6 +724,18 @@ type SilenceList struct {
 	//
 	// Example: hst_01j1m3w9d5q0v8r2k7t4y6b9ce
 	Next Next `json:"next,omitempty"`
+}
+
+// Source A server that is asked the queries of rules.
+type Source = barograph.SourceStatus
+
+// SourceList The sources.
+type SourceList struct {
+	// Incomplete What is missing, and why, if another server on the same database could not be asked in time. Absent if nothing is.
+	Incomplete Incomplete `json:"incomplete,omitempty"`
+
+	// Items The sources, by name.
+	Items []Source `json:"items"`
 }
 
 // Subscription Who wants which events, and where to.
@@ -1139,6 +1184,21 @@ type GetScorecardParams struct {
 	To time.Time `form:"to,omitempty" json:"to,omitempty"`
 }
 
+// ListSeriesParams defines parameters for ListSeries.
+type ListSeriesParams struct {
+	// Match Only series that one of these selectors chooses; `{}` chooses all.
+	Match []string `form:"match[]" json:"match[]"`
+
+	// From They have samples at this time (RFC 3339) or later; by default an hour before `to`.
+	From time.Time `form:"from,omitempty" json:"from,omitempty"`
+
+	// To They have samples before this time (RFC 3339); by default now.
+	To time.Time `form:"to,omitempty" json:"to,omitempty"`
+
+	// Limit At most so many.
+	Limit int `form:"limit,omitempty" json:"limit,omitempty"`
+}
+
 // ListSilencesParams defines parameters for ListSilences.
 type ListSilencesParams struct {
 	// Limit How many items at most.
@@ -1345,6 +1405,9 @@ type ServerInterface interface {
 	// GetScorecard See how good the warnings were
 	// (GET /api/v1/scorecard)
 	GetScorecard(w http.ResponseWriter, r *http.Request, params GetScorecardParams)
+	// ListSeries List series
+	// (GET /api/v1/series)
+	ListSeries(w http.ResponseWriter, r *http.Request, params ListSeriesParams)
 	// ListSilences List silences
 	// (GET /api/v1/silences)
 	ListSilences(w http.ResponseWriter, r *http.Request, params ListSilencesParams)
@@ -1360,6 +1423,9 @@ type ServerInterface interface {
 	// ReplaceSilence Replace a silence
 	// (PUT /api/v1/silences/{id})
 	ReplaceSilence(w http.ResponseWriter, r *http.Request, id SilenceID)
+	// ListSources List the sources, and how the queries of rules do there
+	// (GET /api/v1/sources)
+	ListSources(w http.ResponseWriter, r *http.Request)
 	// ListSubscriptions List subscriptions
 	// (GET /api/v1/subscriptions)
 	ListSubscriptions(w http.ResponseWriter, r *http.Request, params ListSubscriptionsParams)
@@ -2747,6 +2813,78 @@ func (siw *ServerInterfaceWrapper) GetScorecard(w http.ResponseWriter, r *http.R
 	handler.ServeHTTP(w, r)
 }
 
+// ListSeries operation middleware
+func (siw *ServerInterfaceWrapper) ListSeries(w http.ResponseWriter, r *http.Request) {
+
+	var err error
+	_ = err
+
+	// Parameter object where we will unmarshal all parameters from the context
+	var params ListSeriesParams
+
+	// ------------- Required query parameter "match[]" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, true, "match[]", r.URL.Query(), &params.Match, runtime.BindQueryParameterOptions{Type: "array", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "match[]"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "match[]", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "from" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "from", r.URL.Query(), &params.From, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "from"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "from", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "to" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "to", r.URL.Query(), &params.To, runtime.BindQueryParameterOptions{Type: "string", Format: "date-time"})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "to"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "to", Err: err})
+		}
+		return
+	}
+
+	// ------------- Optional query parameter "limit" -------------
+
+	err = runtime.BindQueryParameterWithOptions("form", true, false, "limit", r.URL.Query(), &params.Limit, runtime.BindQueryParameterOptions{Type: "integer", Format: ""})
+	if err != nil {
+		var requiredError *runtime.RequiredParameterError
+		if errors.As(err, &requiredError) {
+			siw.ErrorHandlerFunc(w, r, &RequiredParamError{ParamName: "limit"})
+		} else {
+			siw.ErrorHandlerFunc(w, r, &InvalidParamFormatError{ParamName: "limit", Err: err})
+		}
+		return
+	}
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListSeries(w, r, params)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
 // ListSilences operation middleware
 func (siw *ServerInterfaceWrapper) ListSilences(w http.ResponseWriter, r *http.Request) {
 
@@ -2876,6 +3014,20 @@ func (siw *ServerInterfaceWrapper) ReplaceSilence(w http.ResponseWriter, r *http
 
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ReplaceSilence(w, r, id)
+	}))
+
+	for _, middleware := range siw.HandlerMiddlewares {
+		handler = middleware(handler)
+	}
+
+	handler.ServeHTTP(w, r)
+}
+
+// ListSources operation middleware
+func (siw *ServerInterfaceWrapper) ListSources(w http.ResponseWriter, r *http.Request) {
+
+	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		siw.Handler.ListSources(w, r)
 	}))
 
 	for _, middleware := range siw.HandlerMiddlewares {
@@ -3719,6 +3871,10 @@ func HandlerWithOptions(si ServerInterface, options GorillaServerOptions) http.H
 	r.HandleFunc(options.BaseURL+"/api/v1/rules/{id}/restore", wrapper.RestoreRule).Methods(http.MethodPost)
 
 	r.HandleFunc(options.BaseURL+"/api/v1/rules/{id}/curves", wrapper.GetCurve).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/api/v1/series", wrapper.ListSeries).Methods(http.MethodGet)
+
+	r.HandleFunc(options.BaseURL+"/api/v1/sources", wrapper.ListSources).Methods(http.MethodGet)
 
 	r.HandleFunc(options.BaseURL+"/api/v1/subscriptions", wrapper.ListSubscriptions).Methods(http.MethodGet)
 
@@ -5075,6 +5231,45 @@ func (response GetScorecarddefaultApplicationProblemPlusJSONResponse) VisitGetSc
 	return err
 }
 
+type ListSeriesRequestObject struct {
+	Params ListSeriesParams
+}
+
+type ListSeriesResponseObject interface {
+	VisitListSeriesResponse(w http.ResponseWriter) error
+}
+
+type ListSeries200JSONResponse SeriesList
+
+func (response ListSeries200JSONResponse) VisitListSeriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSeriesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListSeriesdefaultApplicationProblemPlusJSONResponse) VisitListSeriesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
 type ListSilencesRequestObject struct {
 	Params ListSilencesParams
 }
@@ -5262,6 +5457,44 @@ type ReplaceSilencedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ReplaceSilencedefaultApplicationProblemPlusJSONResponse) VisitReplaceSilenceResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/problem+json")
+	w.WriteHeader(response.StatusCode)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSourcesRequestObject struct {
+}
+
+type ListSourcesResponseObject interface {
+	VisitListSourcesResponse(w http.ResponseWriter) error
+}
+
+type ListSources200JSONResponse SourceList
+
+func (response ListSources200JSONResponse) VisitListSourcesResponse(w http.ResponseWriter) error {
+
+	var buf bytes.Buffer
+	if err := json.NewEncoder(&buf).Encode(response); err != nil {
+		return err
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(200)
+	_, err := buf.WriteTo(w)
+	return err
+}
+
+type ListSourcesdefaultApplicationProblemPlusJSONResponse struct {
+	Body       Problem
+	StatusCode int
+}
+
+func (response ListSourcesdefaultApplicationProblemPlusJSONResponse) VisitListSourcesResponse(w http.ResponseWriter) error {
 
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
@@ -6197,6 +6430,9 @@ type StrictServerInterface interface {
 	// GetScorecard See how good the warnings were
 	// (GET /api/v1/scorecard)
 	GetScorecard(ctx context.Context, request GetScorecardRequestObject) (GetScorecardResponseObject, error)
+	// ListSeries List series
+	// (GET /api/v1/series)
+	ListSeries(ctx context.Context, request ListSeriesRequestObject) (ListSeriesResponseObject, error)
 	// ListSilences List silences
 	// (GET /api/v1/silences)
 	ListSilences(ctx context.Context, request ListSilencesRequestObject) (ListSilencesResponseObject, error)
@@ -6212,6 +6448,9 @@ type StrictServerInterface interface {
 	// ReplaceSilence Replace a silence
 	// (PUT /api/v1/silences/{id})
 	ReplaceSilence(ctx context.Context, request ReplaceSilenceRequestObject) (ReplaceSilenceResponseObject, error)
+	// ListSources List the sources, and how the queries of rules do there
+	// (GET /api/v1/sources)
+	ListSources(ctx context.Context, request ListSourcesRequestObject) (ListSourcesResponseObject, error)
 	// ListSubscriptions List subscriptions
 	// (GET /api/v1/subscriptions)
 	ListSubscriptions(ctx context.Context, request ListSubscriptionsRequestObject) (ListSubscriptionsResponseObject, error)
@@ -7210,6 +7449,32 @@ func (sh *strictHandler) GetScorecard(w http.ResponseWriter, r *http.Request, pa
 	}
 }
 
+// ListSeries operation middleware
+func (sh *strictHandler) ListSeries(w http.ResponseWriter, r *http.Request, params ListSeriesParams) {
+	var request ListSeriesRequestObject
+
+	request.Params = params
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListSeries(ctx, request.(ListSeriesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListSeries")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListSeriesResponseObject); ok {
+		if err := validResponse.VisitListSeriesResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
 // ListSilences operation middleware
 func (sh *strictHandler) ListSilences(w http.ResponseWriter, r *http.Request, params ListSilencesParams) {
 	var request ListSilencesRequestObject
@@ -7345,6 +7610,30 @@ func (sh *strictHandler) ReplaceSilence(w http.ResponseWriter, r *http.Request, 
 		sh.options.ResponseErrorHandlerFunc(w, r, err)
 	} else if validResponse, ok := response.(ReplaceSilenceResponseObject); ok {
 		if err := validResponse.VisitReplaceSilenceResponse(w); err != nil {
+			sh.options.ResponseErrorHandlerFunc(w, r, err)
+		}
+	} else if response != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, fmt.Errorf("unexpected response type: %T", response))
+	}
+}
+
+// ListSources operation middleware
+func (sh *strictHandler) ListSources(w http.ResponseWriter, r *http.Request) {
+	var request ListSourcesRequestObject
+
+	handler := func(ctx context.Context, w http.ResponseWriter, r *http.Request, request interface{}) (interface{}, error) {
+		return sh.ssi.ListSources(ctx, request.(ListSourcesRequestObject))
+	}
+	for _, middleware := range sh.middlewares {
+		handler = middleware(handler, "ListSources")
+	}
+
+	response, err := handler(r.Context(), w, r, request)
+
+	if err != nil {
+		sh.options.ResponseErrorHandlerFunc(w, r, err)
+	} else if validResponse, ok := response.(ListSourcesResponseObject); ok {
+		if err := validResponse.VisitListSourcesResponse(w); err != nil {
 			sh.options.ResponseErrorHandlerFunc(w, r, err)
 		}
 	} else if response != nil {

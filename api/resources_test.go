@@ -231,7 +231,16 @@ func TestRefusalsNameTheField(t *testing.T) {
 		name, path, body string
 		fields           []string
 	}{
-		{"empty", "/api/v1/rules", `{}`, []string{"name", "series", "operator", "limit"}},
+		{"empty", "/api/v1/rules", `{}`, []string{"name", "operator", "limit", "series"}},
+		{"source and series", "/api/v1/rules", `{"name":"a","series":"disk","source":"prometheus","query":"up","operator":">","limit":1}`, []string{"series"}},
+		{"unknown source", "/api/v1/rules", `{"name":"a","source":"p2","query":"up","operator":">","limit":1}`, []string{"source"}},
+		{"source without query", "/api/v1/rules", `{"name":"a","source":"prometheus","operator":">","limit":1}`, []string{"query"}},
+		{"query without source", "/api/v1/rules", `{"name":"a","series":"disk","query":"up","operator":">","limit":1}`, []string{"source"}},
+		{"query without both", "/api/v1/rules", `{"name":"a","query":"up","operator":">","limit":1}`, []string{"source"}},
+		{"bad query", "/api/v1/rules", `{"name":"a","source":"prometheus","query":"up{","operator":">","limit":1}`, []string{"query"}},
+		{"bad query and more", "/api/v1/rules", `{"name":"","source":"p2","query":"up{","operator":">","limit":1,"open_at":0.1}`, []string{"name", "close_at"}},
+		{"long query", "/api/v1/rules", `{"name":"a","source":"prometheus","query":"` + strings.Repeat("x", 5000) + `","operator":">","limit":1}`, []string{"query"}},
+		{"untested source", "/api/v1/rules/backtest", `{"rule":{"name":"a","source":"prometheus","query":"up","operator":">","limit":1}}`, []string{"rule.source"}},
 		{"not JSON", "/api/v1/rules", `{"name":`, []string{"body"}},
 		{"no body", "/api/v1/rules", ``, []string{"body"}},
 		{"array", "/api/v1/rules", `[]`, []string{"body"}},
@@ -243,7 +252,7 @@ func TestRefusalsNameTheField(t *testing.T) {
 		{"metric", "/api/v1/rules", `{"name":"a","series":"{a=\"b\"}","operator":">","limit":1}`, []string{"series"}},
 		{"operator", "/api/v1/rules", `{"name":"a","series":"disk","operator":"=","limit":1}`, []string{"operator"}},
 		{"huge", "/api/v1/rules", `{"name":"a","series":"disk","operator":">","limit":1e999}`, []string{"limit"}},
-		{"duration", "/api/v1/rules", `{"name":"a","series":"disk","operator":">","limit":1,"horizon":"3 days","for":"-1s"}`, []string{"horizon"}},
+		{"duration", "/api/v1/rules", `{"name":"a","series":"disk","operator":">","limit":1,"horizon":"3 days","for":"-1s"}`, []string{"horizon", "for"}},
 		{"horizon", "/api/v1/rules", `{"name":"a","series":"disk","operator":">","limit":1,"horizon":"1000d","for":"8d","open_at":0.3}`, []string{"for", "horizon", "close_at"}},
 		{"probability", "/api/v1/rules", `{"name":"a","series":"disk","operator":">","limit":1,"open_at":1,"close_at":0}`, []string{"close_at", "open_at"}},
 		{"label", "/api/v1/hosts", `{"name":"a","labels":{"a b":"c","host":"d"}}`, []string{"labels.a b", "labels.host"}},
@@ -289,7 +298,13 @@ func TestQueryRefusals(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	for path, field := range map[string]string{
-		"/api/v1/hosts?limit=0":                       "limit",
+		"/api/v1/hosts?limit=0":                 "limit",
+		"/api/v1/series":                        "match[]",
+		"/api/v1/series?match[]=a%7B":           "match[][0]",
+		"/api/v1/series?match=a":                "match",
+		"/api/v1/series?match[]=a&limit=100000": "limit",
+		"/api/v1/series?match[]=a&from=now":     "from",
+		"/api/v1/series?match[]=a&from=2027-01-01T00:00:00Z&to=2026-01-01T00:00:00Z": "from",
 		"/api/v1/hosts?limit=1001":                    "limit",
 		"/api/v1/hosts?limit=many":                    "limit",
 		"/api/v1/hosts?limit=":                        "limit",

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"maps"
 	"net/http"
 	"strings"
 
@@ -33,6 +34,7 @@ type handlers struct {
 	acknowledgementHandlers
 	forecastHandlers
 	curveHandlers
+	seriesHandlers
 	scorecardHandlers
 	tokenHandlers
 	auditHandlers
@@ -42,7 +44,7 @@ type handlers struct {
 var _ StrictServerInterface = handlers{}
 
 // routes is the one table of all ways in and of who may use them.
-func routes(o Options, ring *keyring, stream *streams, v *validator) []route {
+func routes(o Options, ring *keyring, stream *streams, copies *backups, v *validator) []route {
 	const get, post, put, del = http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete
 	resources := newResources(o, ring, v)
 	spec := func(h http.HandlerFunc) http.Handler { return http.MaxBytesHandler(v.validate(h), maxBody) }
@@ -76,6 +78,9 @@ func routes(o Options, ring *keyring, stream *streams, v *validator) []route {
 		{post, "/api/v1/rules/backtest", operator, patient(spec(resources.BacktestRule))},
 
 		{get, "/api/v1/rules/{id}/curves", viewer, patient(spec(resources.GetCurve))},
+
+		{get, "/api/v1/series", viewer, spec(resources.ListSeries)},
+		{get, "/api/v1/sources", viewer, spec(resources.ListSources)},
 
 		{get, "/api/v1/subscriptions", viewer, spec(resources.ListSubscriptions)},
 		{post, "/api/v1/subscriptions", operator, spec(resources.CreateSubscription)},
@@ -116,16 +121,18 @@ func routes(o Options, ring *keyring, stream *streams, v *validator) []route {
 		{del, "/api/v1/tokens/{id}", admin, spec(resources.DeleteToken)},
 
 		{get, "/api/v1/audit", admin, spec(resources.ListAudit)},
+		{get, "/api/v1/backup", admin, copies.handler()},
 
 		{get, "/api/agent/config", agent, spec(resources.GetAgentConfig)},
 		{post, "/api/submit", agent, o.Submit},
 		{post, "/api/v1/samples", agent, o.Samples},
 		{post, "/api/v2/write", agent, o.LineProtocol},
+		{post, "/api/v1/write", agent, o.RemoteWrite},
 		{get, "/api/v2/ping", open, plain(ping)},
 		{get, "/ping", open, plain(ping)},
 
-		{get, "/prometheus/", viewer, promQL(o.PromQL)},
-		{post, "/prometheus/", viewer, promQL(o.PromQL)}, // Grafana posts forms
+		{get, "/prometheus/", querier, promQL(o.PromQL)},
+		{post, "/prometheus/", querier, promQL(o.PromQL)}, // Grafana posts forms
 
 		{get, "/healthz", open, plain(healthz)},
 		{get, "/readyz", open, readyz(o.Stations, o.Logger)},
@@ -140,7 +147,7 @@ func newResources(o Options, ring *keyring, v *validator) ServerInterfaceWrapper
 		hostHandlers{o.Hosts, o.HostKeys, ring, o.Clock},
 		checkHandlers{o.Checks, o.Clock},
 		targetHandlers{o.Targets, o.Clock},
-		ruleHandlers{o.Rules, o.Restorer, o.Clock, tests},
+		ruleHandlers{o.Rules, o.Restorer, o.Sources, o.Clock, tests},
 		tests,
 		subscriptionHandlers{o.Subscriptions, o.Channels, o.NewWebhookSecret, o.Clock},
 		endpointHandlers{o.Endpoints, o.Secrets, o.Subscriptions, o.NewWebhookSecret},
@@ -152,12 +159,14 @@ func newResources(o Options, ring *keyring, v *validator) ServerInterfaceWrapper
 		acknowledgementHandlers{o.Acknowledger, o.Predictions, o.Clock},
 		forecastHandlers{o.Forecasts},
 		curveHandlers{o.Curves},
+		seriesHandlers{o.Series, o.Sources, o.Clock},
 		scorecardHandlers{o.Scorecards, o.Clock},
 		tokenHandlers{o.Tokens, ring, o.Clock},
 		auditHandlers{o.Audit},
 		agentHandlers{o.Hosts, o.Seen, o.Checks, o.ShellEquivalent, o.Clock, o.Logger},
 	}
-	v.judges = h.judges()
+	v.judges = h.subscriptionHandlers.judges()
+	maps.Copy(v.judges, h.ruleHandlers.judges())
 	return ServerInterfaceWrapper{
 		Handler: NewStrictHandlerWithOptions(h, nil, StrictHTTPServerOptions{
 			RequestErrorHandlerFunc:  v.refuse,

@@ -2,6 +2,8 @@ package api
 
 import (
 	"context"
+	"encoding/json"
+	"net/http"
 	"time"
 
 	"github.com/barograph/barograph"
@@ -24,6 +26,7 @@ type Restorer interface {
 type ruleHandlers struct {
 	rules    Rules
 	restorer Restorer
+	sources  Sources
 	clock    barograph.Clock
 	tests    backtestHandlers
 }
@@ -40,10 +43,10 @@ func (a ruleHandlers) GetRule(ctx context.Context, r GetRuleRequestObject) (GetR
 }
 
 func (a ruleHandlers) CreateRule(ctx context.Context, r CreateRuleRequestObject) (CreateRuleResponseObject, error) {
-	rule := newRule(*r.Body)
 	now := timestamp(a.clock)
-	rule.ID, rule.CreatedAt, rule.UpdatedAt = barograph.RuleID(barograph.NewID("rul", now)), now, now
-	if err := rule.Validate(); err != nil {
+	rule := newRule(*r.Body, barograph.RuleID(barograph.NewID("rul", now)))
+	rule.CreatedAt, rule.UpdatedAt = now, now
+	if err := a.check(ctx, rule); err != nil {
 		return nil, err
 	}
 	if err := a.rules.CreateRule(ctx, rule); err != nil {
@@ -60,12 +63,12 @@ func (a ruleHandlers) ReplaceRule(ctx context.Context, r ReplaceRuleRequestObjec
 	if err != nil {
 		return nil, err
 	}
-	rule := newRule(*r.Body)
-	rule.ID, rule.CreatedAt, rule.UpdatedAt, rule.RestoredAt = old.ID, old.CreatedAt, timestamp(a.clock), old.RestoredAt
+	rule := newRule(*r.Body, old.ID)
+	rule.CreatedAt, rule.UpdatedAt, rule.RestoredAt = old.CreatedAt, timestamp(a.clock), old.RestoredAt
 	if rule.SameJudgement(old) { // another rule is not demoted, as we are about to be told
 		rule.Demoted = old.Demoted
 	}
-	if err := rule.Validate(); err != nil {
+	if err := a.check(ctx, rule); err != nil {
 		return nil, err
 	}
 	if err := a.rules.UpdateRule(ctx, rule); err != nil {
@@ -86,16 +89,45 @@ func (a ruleHandlers) DeleteRule(ctx context.Context, r DeleteRuleRequestObject)
 	return DeleteRule204Response{}, nil
 }
 
-// newRule fills in what was left out.
-func newRule(in RuleInput) barograph.Rule {
+// check returns what is wrong with a rule, also in the eyes of its source.
+func (a ruleHandlers) check(ctx context.Context, rule barograph.Rule) error {
+	var p barograph.Problems
+	p.Merge("", rule.Validate())
+	if rule.Source != "" && rule.Query != "" && len(rule.Query) <= barograph.MaxQueryBytes {
+		p.Merge("", a.sources.Check(ctx, rule.Source, rule.Query))
+	}
+	return p.Err("rule")
+}
+
+// judges tell of all that is wrong with a rule at once; sources are asked later,
+// when the rest is right.
+func (a ruleHandlers) judges() map[string]judge {
+	read := func(_ *http.Request, document []byte) error {
+		var in RuleInput
+		if err := json.Unmarshal(document, &in); err != nil {
+			return err
+		}
+		return newRule(in, "").Validate()
+	}
+	return map[string]judge{"createRule": read, "replaceRule": read}
+}
+
+// newRule fills in what was left out. The series of a rule with a source are not
+// for its author to choose, but what an answer told may be sent back.
+func newRule(in RuleInput, id barograph.RuleID) barograph.Rule {
 	severity := in.Severity
 	if severity == "" {
 		severity = barograph.SeverityWarning
 	}
-	return barograph.Rule{
-		Name: in.Name, Series: in.Series, Operator: in.Operator, Limit: in.Limit,
+	rule := barograph.Rule{
+		ID: id, Name: in.Name, Series: or(in.Series, barograph.Selector{}), Source: in.Source, Query: in.Query,
+		Operator: in.Operator, Limit: in.Limit,
 		For: or(in.For, 0), Horizon: or(in.Horizon, barograph.Duration(72*time.Hour)),
 		OpenAt: or(in.OpenAt, 0.7), CloseAt: or(in.CloseAt, 0.4), Bounds: in.Bounds,
 		Severity: severity, Labels: in.Labels, Annotations: in.Annotations, Enabled: or(in.Enabled, true),
 	}
+	if rule.Source != "" && (in.Series == nil || in.Series.Metric == barograph.QueryMetric) {
+		rule.Series = rule.QuerySelector()
+	}
+	return rule
 }

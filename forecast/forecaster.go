@@ -39,6 +39,9 @@ type Deps struct {
 	Metrics *metrics.Set
 	// Calibrator corrects the forecasts; nil: they stay as the models say.
 	Calibrator Calibrator
+	// Wake receives when other rules are to be forecast; nil: they are looked at
+	// when it is time.
+	Wake <-chan struct{}
 }
 
 // Forecaster forecasts the series of all enabled rules with a horizon.
@@ -105,6 +108,7 @@ func (f *Forecaster) Run(ctx context.Context) error {
 		case <-ctx.Done():
 			return nil
 		case <-ticks:
+		case <-f.deps.Wake:
 		}
 	}
 }

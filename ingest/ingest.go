@@ -1,6 +1,7 @@
 // Package ingest is where samples come in: single submissions and batches of
-// agents, and Influx line protocol from whatever speaks it already (Telegraf,
-// any Influx client).
+// agents, Influx line protocol (Telegraf, any Influx client) and Prometheus
+// remote write (Prometheus, Alloy, OpenTelemetry collectors) from whatever
+// speaks it already; and Sources, which fetch what rules ask of a Prometheus.
 //
 // Every sample is checked at the door, each by itself: the good ones of a mixed
 // batch are stored, the bad ones are named with what is wrong. What is answered
@@ -20,6 +21,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"strings"
 	"sync"
 	"time"
 
@@ -74,11 +76,14 @@ type Options struct {
 	Problem func(w http.ResponseWriter, r *http.Request, err error)
 }
 
-// Ingest takes samples. Its three handlers share the checks.
+// Ingest takes samples. Its handlers share the checks.
 type Ingest struct {
-	cfg   Config
-	opts  Options
-	cache seriesCache
+	cfg    Config
+	opts   Options
+	lines  seriesCache[seriesSet]    // by the beginnings of lines
+	remote seriesCache[remoteSeries] // by the labels of remote write
+
+	unzippers sync.Pool // of *gzip.Reader
 
 	seenMu sync.Mutex
 	seen   map[barograph.HostID]time.Time
@@ -87,6 +92,7 @@ type Ingest struct {
 	accepted *metrics.Counter
 	rejected *metrics.Counter
 	ignored  *metrics.Counter
+	passed   passedOver
 }
 
 // New returns an Ingest.
@@ -95,11 +101,13 @@ func New(cfg Config, opts Options) (*Ingest, error) {
 		return nil, err
 	}
 	return &Ingest{
-		cfg: cfg, opts: opts, cache: seriesCache{seed: maphash.MakeSeed()}, seen: map[barograph.HostID]time.Time{},
+		cfg: cfg, opts: opts, seen: map[barograph.HostID]time.Time{},
+		lines: seriesCache[seriesSet]{seed: maphash.MakeSeed()}, remote: seriesCache[remoteSeries]{seed: maphash.MakeSeed()},
 		pulse:    barograph.NewPulse(seenInterval),
 		accepted: opts.Metrics.NewCounter("barograph_ingest_samples_total"),
 		rejected: opts.Metrics.NewCounter("barograph_ingest_samples_rejected_total"),
 		ignored:  opts.Metrics.NewCounter("barograph_ingest_text_fields_ignored_total"),
+		passed:   newPassedOver(opts.Metrics),
 	}, nil
 }
 
@@ -178,6 +186,11 @@ func (b *batch) add(position int, s barograph.Sample) {
 	b.positions = append(b.positions, position)
 }
 
+// cut takes the samples from the given one on out again.
+func (b *batch) cut(first int) {
+	b.samples, b.positions = b.samples[:first], b.positions[:first]
+}
+
 func (b *batch) reject(position int, err error) {
 	b.rejected = append(b.rejected, rejection{position, err})
 }
@@ -222,6 +235,20 @@ func owned(id barograph.Identity, labels barograph.Labels) (barograph.Labels, er
 		return nil, barograph.Errorf(barograph.KindInvalid,
 			"label host is %q, but this key speaks for the host %q only; leave the label out, or use an operator token to write for other hosts", named, id.Name)
 	}
+}
+
+// ownPrefix begins the names of series that the server writes itself: forecasts,
+// the answers of sources, its own figures.
+const ownPrefix = "barograph_"
+
+// ownName refuses a host the names of the server's own series: rules and people
+// would take them for the server's word.
+func ownName(id barograph.Identity, metric string) error {
+	if id.HostID == "" || !strings.HasPrefix(metric, ownPrefix) {
+		return nil
+	}
+	return barograph.Errorf(barograph.KindInvalid,
+		"metric %s: names that begin with %s are the server's own, and a host's key may not write them; choose another name, or use an operator token", clip(metric), ownPrefix)
 }
 
 // checkTime refuses times too far ahead of the clock.

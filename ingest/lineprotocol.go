@@ -10,7 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
+	"unicode"
 
 	"github.com/influxdata/line-protocol/v2/lineprotocol"
 
@@ -51,10 +51,17 @@ type lineRequest struct {
 }
 
 func (req *lineRequest) reset() {
+	if req.body.Cap() > mostKept || cap(req.batch.samples) > mostKeptSamples {
+		*req = lineRequest{}
+		return
+	}
 	req.body.Reset()
 	clear(req.batch.samples)
 	req.batch = batch{samples: req.batch.samples[:0], positions: req.batch.positions[:0]}
 }
+
+// mostKeptSamples bounds the memory that is kept for later requests.
+const mostKeptSamples = 200_000
 
 func (in *Ingest) takeLines(w http.ResponseWriter, r *http.Request, req *lineRequest) error {
 	id, _ := barograph.IdentityFrom(r.Context())
@@ -90,26 +97,36 @@ func precisionOf(name string) (lineprotocol.Precision, error) {
 // decodeLines fills the request's batch from its body.
 func (in *Ingest) decodeLines(req *lineRequest, id barograph.Identity, precision lineprotocol.Precision) {
 	now := in.opts.Clock.Now()
-	dec := lineprotocol.NewDecoderWithBytes(req.body.Bytes())
-	line := lineCounter{text: req.body.Bytes()}
+	l := lines{
+		in: in, req: req, id: id, scope: scopeOf(id), precision: precision,
+		now: now, latest: now.Add(in.cfg.MaxAhead.Std()).UnixMilli(),
+	}
+	l.decode(req.body.Bytes())
+}
+
+// decodeAll fills the batch from lines of which the first has the number. Of a
+// single line the head may be given, if it needs no unescaping.
+func (l *lines) decodeAll(text []byte, number int, head []byte) {
+	dec := lineprotocol.NewDecoderWithBytes(text)
+	line := lineCounter{text: text, number: number - 1}
+	batch := &l.req.batch
 	for dec.Next() {
-		first := len(req.batch.samples)
+		first := len(batch.samples)
 		line.advance()
-		if err := in.decodeLine(dec, req, line.number, id, precision, now); err != nil {
-			// A line is stored whole or not at all.
-			req.batch.samples = req.batch.samples[:first]
-			req.batch.positions = req.batch.positions[:first]
-			req.batch.reject(line.number, lineError(err, line.current))
+		if err := l.decodeLine(dec, line.number, head); err != nil {
+			batch.cut(first) // a line is stored whole or not at all
+			batch.reject(line.number, lineError(err, line.current))
 		}
 	}
 }
 
-func (in *Ingest) decodeLine(dec *lineprotocol.Decoder, req *lineRequest, n int, id barograph.Identity, precision lineprotocol.Precision, now time.Time) error {
-	set, err := in.lineSeries(dec, req, id)
+func (l *lines) decodeLine(dec *lineprotocol.Decoder, n int, head []byte) error {
+	set, err := l.series(dec, head)
 	if err != nil {
 		return err
 	}
-	first := len(req.batch.samples)
+	batch := &l.req.batch
+	first := len(batch.samples)
 	for {
 		key, val, err := dec.NextField()
 		if err != nil {
@@ -123,25 +140,25 @@ func (in *Ingest) decodeLine(dec *lineprotocol.Decoder, req *lineRequest, n int,
 			return err
 		}
 		if !numeric {
-			in.ignored.Inc()
+			l.in.ignored.Inc()
 			continue
 		}
 		series, err := set.field(key)
 		if err != nil {
 			return err
 		}
-		req.batch.add(n, barograph.Sample{Series: series, Value: value})
+		batch.add(n, barograph.Sample{Series: series, Value: value})
 	}
-	at, err := dec.Time(precision, now)
+	at, err := dec.Time(l.precision, l.now)
 	if err != nil {
 		return err
 	}
 	unixMilli := at.UnixMilli()
-	if err := in.checkTime(unixMilli, now); err != nil {
+	if err := l.in.checkTime(unixMilli, l.now); err != nil {
 		return err
 	}
-	for i := first; i < len(req.batch.samples); i++ {
-		req.batch.samples[i].UnixMilli = unixMilli
+	for i := first; i < len(batch.samples); i++ {
+		batch.samples[i].UnixMilli = unixMilli
 	}
 	return nil
 }
@@ -167,40 +184,73 @@ func fieldValue(key []byte, val lineprotocol.Value) (value float64, numeric bool
 	return value, true, nil
 }
 
-// lineSeries reads measurement and tags and returns the series they begin. The
-// same beginning seen before costs one look-up.
-func (in *Ingest) lineSeries(dec *lineprotocol.Decoder, req *lineRequest, id barograph.Identity) (*seriesSet, error) {
-	measurement, err := dec.Measurement()
+// scopeOf returns the beginning of all keys of an identity's series.
+func scopeOf(id barograph.Identity) string {
+	if id.HostID == "" {
+		return id.Name + "\x01" // a token's name is not a host's
+	}
+	return id.Name
+}
+
+// rawKey is the key of a head that needs no unescaping. What follows the scope
+// tells it from those of readKey.
+func rawKey(key []byte, scope string, head []byte) []byte {
+	return append(append(append(key[:0], scope...), 2), head...)
+}
+
+// series reads measurement and tags and returns the series they begin. The same
+// beginning seen before costs one look-up.
+func (l *lines) series(dec *lineprotocol.Decoder, head []byte) (*seriesSet, error) {
+	if head != nil {
+		l.req.key = rawKey(l.req.key, l.scope, head)
+		if set := l.in.lines.get(l.req.key); set != nil {
+			return set, nil // the decoder passes over what it is not asked for
+		}
+	}
+	if err := l.readKey(dec); err != nil {
+		return nil, err
+	}
+	if bytes.ContainsFunc(head, unicode.IsControl) {
+		head = nil // the decoder may have ended it earlier
+	}
+	if head == nil {
+		if set := l.in.lines.get(l.req.key); set != nil {
+			return set, nil
+		}
+	}
+	key := string(l.req.key)
+	set, err := newSeriesSet(l.id, strings.Split(key[len(l.scope)+1:], "\x00"))
 	if err != nil {
 		return nil, err
 	}
-	key := req.key[:0]
-	key = append(key, id.Name...)
-	if id.HostID == "" {
-		key = append(key, 1) // a token's name is not a host's
+	if head != nil {
+		set.scope, set.head = l.scope, string(head)
+		key = string(rawKey(nil, l.scope, head))
 	}
-	key = append(append(key, 0), measurement...)
+	set.home = l.in.lines.shard([]byte(key))
+	l.in.lines.put(key, set, len(key)+len(l.req.key)+len(set.labels)*labelBytes)
+	return set, nil
+}
+
+// readKey reads measurement and tags into the key, each behind a zero byte.
+func (l *lines) readKey(dec *lineprotocol.Decoder) error {
+	measurement, err := dec.Measurement()
+	if err != nil {
+		return err
+	}
+	key := append(append(append(l.req.key[:0], l.scope...), 0), measurement...)
 	for {
 		name, value, err := dec.NextTag()
 		if err != nil {
-			return nil, err
+			return err
 		}
 		if name == nil {
 			break
 		}
 		key = append(append(append(append(key, 0), name...), 0), value...)
 	}
-	req.key = key
-	if set := in.cache.get(key); set != nil {
-		return set, nil
-	}
-	_, parts, _ := strings.Cut(string(key), "\x00")
-	set, err := newSeriesSet(id, strings.Split(parts, "\x00"))
-	if err != nil {
-		return nil, err
-	}
-	in.cache.put(string(key), set)
-	return set, nil
+	l.req.key = key
+	return nil
 }
 
 // lineError turns an error of the decoder into one for the sender, with the
@@ -261,8 +311,9 @@ func refusedLines(b *batch) error {
 // message is what a sender is told of an error.
 func message(err error) string {
 	if e, ok := errors.AsType[*barograph.Error](err); ok {
-		e.Err = nil
-		return e.Error()
+		told := *e // others may hold it too
+		told.Err = nil
+		return told.Error()
 	}
 	return "could not be stored"
 }

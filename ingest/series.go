@@ -13,6 +13,15 @@ import (
 type seriesSet struct {
 	measurement string
 	labels      barograph.Labels
+	id          barograph.Identity // whose it is
+
+	// home is where it is remembered, nil if it is not.
+	home *cacheShard[seriesSet]
+
+	// scope and head are whose it is and how its lines begin, if they need no
+	// unescaping. next is the set whose line came behind such a line lately.
+	scope, head string
+	next        atomic.Pointer[seriesSet]
 
 	// fields is replaced, never changed: most sets have one or few, and are
 	// read far more often than they grow.
@@ -46,12 +55,17 @@ func newSeriesSet(id barograph.Identity, parts []string) (*seriesSet, error) {
 	if err := labels.Validate(); err != nil {
 		return nil, err
 	}
-	set := &seriesSet{measurement: measurement, labels: labels}
+	set := &seriesSet{measurement: measurement, labels: labels, id: id}
 	set.fields.Store(&[]field{})
 	return set, nil
 }
 
 const maxFields = 100 // that are remembered of one set; others are made anew each time
+
+// isHead reports whether the sender's lines that begin with head are the set's.
+func (s *seriesSet) isHead(scope string, head []byte) bool {
+	return s.head == string(head) && s.scope == scope
+}
 
 // field returns the series of the named field.
 func (s *seriesSet) field(name []byte) (barograph.Series, error) {
@@ -65,6 +79,9 @@ func (s *seriesSet) field(name []byte) (barograph.Series, error) {
 	if !barograph.ValidName(series.Metric) {
 		return series, barograph.Errorf(barograph.KindInvalid, "field %q makes the metric name %q, which is not %s of at most %d bytes",
 			clip(string(name)), clip(series.Metric), barograph.MetricNameRule, barograph.MaxNameBytes)
+	}
+	if err := ownName(s.id, series.Metric); err != nil {
+		return series, err
 	}
 	s.keep(field{string(name), series})
 	return series, nil
@@ -86,43 +103,67 @@ func (s *seriesSet) keep(f field) {
 	if fields := *s.fields.Load(); len(fields) < maxFields && s.find([]byte(f.name)) == nil {
 		fields = append(slices.Clip(fields), f)
 		s.fields.Store(&fields)
+		if s.home != nil {
+			s.home.charge(fieldBytes + len(f.name) + len(f.series.Metric))
+		}
 	}
 }
 
 const (
 	cacheShards    = 16
 	maxShardSeries = 20_000
+	maxShardBytes  = 128 << 20 / cacheShards
 )
 
-// seriesCache remembers series sets by the raw beginning of their lines. A
-// shard that is full is emptied: what is in use comes back with its next line.
-type seriesCache struct {
+// What is charged for the parts of an entry besides its texts.
+const (
+	entryBytes = 300
+	labelBytes = 32
+	fieldBytes = 72
+)
+
+// seriesCache remembers what was made of the raw beginnings of lines, or of raw
+// labels. A shard that is full, by number or by bytes, is emptied: what is in use
+// comes back with its next sample.
+type seriesCache[V any] struct {
 	seed   maphash.Seed
-	shards [cacheShards]cacheShard
+	shards [cacheShards]cacheShard[V]
 }
 
-type cacheShard struct {
-	mu   sync.RWMutex
-	sets map[string]*seriesSet
+type cacheShard[V any] struct {
+	mu    sync.RWMutex
+	sets  map[string]*V
+	bytes int // about what the sets take
 }
 
-func (c *seriesCache) shard(key []byte) *cacheShard {
+func (c *seriesCache[V]) shard(key []byte) *cacheShard[V] {
 	return &c.shards[maphash.Bytes(c.seed, key)%cacheShards]
 }
 
-func (c *seriesCache) get(key []byte) *seriesSet {
+func (c *seriesCache[V]) get(key []byte) *V {
 	s := c.shard(key)
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	return s.sets[string(key)]
 }
 
-func (c *seriesCache) put(key string, set *seriesSet) {
+// put remembers a set that takes so many bytes besides its entry.
+func (c *seriesCache[V]) put(key string, set *V, bytes int) {
 	s := c.shard([]byte(key))
+	s.charge(entryBytes + bytes)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.sets == nil || len(s.sets) >= maxShardSeries {
-		s.sets = map[string]*seriesSet{}
+		s.sets, s.bytes = map[string]*V{}, entryBytes+bytes
 	}
 	s.sets[key] = set
+}
+
+// charge adds to what the sets take, and empties a shard that would take too much.
+func (s *cacheShard[V]) charge(bytes int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.bytes += bytes; s.bytes > maxShardBytes {
+		s.sets, s.bytes = nil, bytes
+	}
 }

@@ -152,6 +152,9 @@ func (in *Ingest) sample(id barograph.Identity, s wire.Sample, now time.Time) (b
 	if err := out.Validate(); err != nil {
 		return out, err
 	}
+	if err := ownName(id, s.Metric); err != nil {
+		return out, err
+	}
 	return out, in.checkTime(s.Time, now)
 }
 

@@ -3,6 +3,8 @@
 #
 #   scripts/engines.sh install   build the servers into ./bin, if they are not there
 #   scripts/engines.sh test      install, then run the tests; arguments go to go test
+#   scripts/engines.sh bench     install, then compare our stores with theirs; arguments, such as -rounds 20
+#                                or -parts gzip, go to the test
 set -eu
 cd "$(dirname "$0")/.."
 
@@ -39,7 +41,12 @@ debian() {
 # skip what needs it, with BAROGRAPH_TEST_ENGINES=require they fail.
 run_tests() {
 	PATH=$PWD/bin:$postgresql:$PATH BAROGRAPH_TEST_ENGINES=require go test -count=1 "$@" \
-		./internal/influx/... ./test/engines/...
+		./internal/app ./internal/bus ./internal/configdb ./internal/influx/... ./internal/promremote ./test/engines
+}
+
+# bench compares side by side, in one run, and fails where a figure misses its goal.
+bench() {
+	PATH=$PWD/bin:$PATH BAROGRAPH_TEST_ENGINES=require go test -count=1 -timeout 60m -run '^TestEngines$' -v ./test/load -engines "$@"
 }
 
 case ${1-} in
@@ -51,8 +58,13 @@ test)
 	install
 	run_tests "$@"
 	;;
+bench)
+	shift
+	install
+	bench "$@"
+	;;
 *)
-	echo "usage: $0 install | test [go test flags]" >&2
+	echo "usage: $0 install | test [go test flags] | bench [flags]" >&2
 	exit 2
 	;;
 esac

@@ -48,6 +48,11 @@ func commands() []command {
 		{"config", "check or print the configuration", configure},
 		{"token", "make a token on this machine", token},
 		{"backtest", "see what a rule would have said in the past", backtest},
+		{"export", "write the configuration as YAML", export},
+		{"import", "make the configuration what a YAML file says", importFile},
+		{"backup", "fetch a copy of all that a running server keeps", backup},
+		{"restore", "put a backup into a new data directory", restore},
+		{"migrate", "move a stopped server's data to other engines", migrate},
 		{"health", "ask a running server whether it is ready", health},
 		{"version", "print the version", printVersion},
 	}

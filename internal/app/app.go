@@ -79,7 +79,7 @@ func (a *App) setUp(ctx context.Context) error {
 	if err := a.takeDir(); err != nil {
 		return err
 	}
-	store, promQL, err := a.openStore() //nolint:contextcheck // its opening is not to be broken off: it repairs what a crash left
+	store, embedded, err := a.openStore() //nolint:contextcheck // its opening is not to be broken off: it repairs what a crash left
 	if err != nil {
 		return err
 	}
@@ -87,23 +87,30 @@ func (a *App) setUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	held, err := a.joinServers(ctx, db)
+	if err != nil {
+		return err
+	}
+	ours := sharedDatabase{db, held}
+	a.life.add("janitor", janitor{db, held, a.cfg.EventsRetention.Std(), a.clock, a.log}.run)
 	firstStart, err := a.seed(ctx, db)
 	if err != nil {
 		return err
 	}
-	events, err := a.openBus() //nolint:contextcheck // the bus outlives the start
+	events, err := a.openBus()
 	if err != nil {
 		return err
 	}
-	curves, err := a.addCurves(db, store)
+	curves, err := a.addCurves(ours, store)
 	if err != nil {
 		return err
 	}
+	a.addAhead(ours, curves, store)
 	senders, err := a.addDelivery(db, events, curves)
 	if err != nil {
 		return err
 	}
-	engine, err := a.addAlerting(ctx, db, store, senders.wake)
+	engine, err := a.addAlerting(ctx, ours, store, senders.wake)
 	if err != nil {
 		return err
 	}
@@ -112,7 +119,7 @@ func (a *App) setUp(ctx context.Context) error {
 		return err
 	}
 	writer := judgedWriter{store, engine}
-	forecaster, err := a.addForecast(ctx, db, store, writer, engine)
+	forecaster, err := a.addForecast(ctx, ours, store, writer, engine)
 	if err != nil {
 		return err
 	}
@@ -120,11 +127,17 @@ func (a *App) setUp(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	prober, err := a.addProbes(db, writer)
+	sources, err := a.addSources(ours, store, writer)
 	if err != nil {
 		return err
 	}
-	handler, err := a.newAPI(parts{store, promQL, db, events, senders, engine, watchdog, forecaster, curves, in, prober}) //nolint:contextcheck // loading the embedded specification waits for nobody
+	prober, err := a.addProbes(ours, writer)
+	if err != nil {
+		return err
+	}
+	all := parts{store, a.promQL(embedded, db, curves), db, held, events, senders, engine, watchdog, forecaster, curves, in, sources, prober}
+	a.addSelfMetrics(all, writer)
+	handler, err := a.newAPI(all) //nolint:contextcheck // loading the embedded specification waits for nobody
 	if err != nil {
 		return err
 	}

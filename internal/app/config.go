@@ -13,7 +13,9 @@ import (
 	"github.com/barograph/barograph/internal/bus"
 	"github.com/barograph/barograph/internal/configdb"
 	"github.com/barograph/barograph/internal/influx"
+	"github.com/barograph/barograph/internal/promremote"
 	"github.com/barograph/barograph/internal/promtsdb"
+	"github.com/barograph/barograph/internal/spooled"
 	"github.com/barograph/barograph/internal/telemetry"
 	"github.com/barograph/barograph/probes"
 )
@@ -29,6 +31,7 @@ type Config struct {
 	Bus         bus.Config              `yaml:"bus"`
 	API         api.Config              `yaml:"api"`
 	Ingest      ingest.Config           `yaml:"ingest"`
+	Sources     []ingest.SourceConfig   `yaml:"sources"` // whom rules may have asked for their series
 	Probes      probes.Config           `yaml:"probes"`
 	Forecast    forecast.Config         `yaml:"forecast"`
 	Alerting    alerting.Config         `yaml:"alerting"`
@@ -51,6 +54,10 @@ type StoreConfig struct {
 	Engine   StoreEngine     `yaml:"engine"`
 	Embedded promtsdb.Config `yaml:"embedded"`
 	InfluxDB influx.Config   `yaml:"influxdb"`
+	// Prometheus is any server that takes remote write and answers its query API.
+	Prometheus promremote.Config `yaml:"prometheus"`
+	// Spool keeps what comes while a store that isn't embedded is away.
+	Spool spooled.Config `yaml:"spool"`
 }
 
 // StoreEngine names a series store.
@@ -58,8 +65,9 @@ type StoreEngine string
 
 // The series stores.
 const (
-	EngineEmbedded StoreEngine = "embedded"
-	EngineInfluxDB StoreEngine = "influxdb"
+	EngineEmbedded   StoreEngine = "embedded"
+	EngineInfluxDB   StoreEngine = "influxdb"
+	EnginePrometheus StoreEngine = "prometheus"
 )
 
 // AgentConfig is about the agent that is built into the server.
@@ -71,9 +79,11 @@ type AgentConfig struct {
 // DefaultConfig returns a configuration that needs nothing but a directory.
 func DefaultConfig() Config {
 	return Config{
-		Listen:   "127.0.0.1:10130",
-		Log:      telemetry.DefaultLogConfig(),
-		Store:    StoreConfig{EngineEmbedded, promtsdb.DefaultConfig(), influx.DefaultConfig()},
+		Listen: "127.0.0.1:10130",
+		Log:    telemetry.DefaultLogConfig(),
+		Store: StoreConfig{
+			EngineEmbedded, promtsdb.DefaultConfig(), influx.DefaultConfig(), promremote.DefaultConfig(), spooled.DefaultConfig(),
+		},
 		Database: configdb.DefaultConfig(),
 		Bus:      bus.DefaultConfig(),
 		API:      api.DefaultConfig(),
@@ -106,13 +116,18 @@ func (c Config) Validate() error {
 		p.Merge("store.embedded", c.Store.Embedded.Validate())
 	case EngineInfluxDB:
 		p.Merge("store.influxdb", c.Store.InfluxDB.Validate())
+		p.Merge("store.spool", c.Store.Spool.Validate())
+	case EnginePrometheus:
+		p.Merge("store.prometheus", c.Store.Prometheus.Validate())
+		p.Merge("store.spool", c.Store.Spool.Validate())
 	default:
-		p.Addf("store.engine", "%q is not one of %s, %s", c.Store.Engine, EngineEmbedded, EngineInfluxDB)
+		p.Addf("store.engine", "%q is not one of %s, %s, %s", c.Store.Engine, EngineEmbedded, EngineInfluxDB, EnginePrometheus)
 	}
 	p.Merge("database", c.Database.Validate())
 	p.Merge("bus", c.Bus.Validate())
 	p.Merge("api", c.API.Validate())
 	p.Merge("ingest", c.Ingest.Validate())
+	p.Merge("sources", ingest.ValidateSources(c.Sources))
 	p.Merge("probes", c.Probes.Validate())
 	p.Merge("forecast", c.Forecast.Validate())
 	p.Merge("alerting", c.Alerting.Validate())
@@ -138,6 +153,7 @@ func (c Config) CheckFiles() error {
 			p.Addf("tls", "certificate %s with key %s: %s", c.TLS.CertFile, c.TLS.KeyFile, err)
 		}
 	}
+	p.Merge("bus", c.Bus.CheckFiles())
 	p.Merge("delivery", c.Delivery.CheckFiles())
 	return p.Err("configuration")
 }

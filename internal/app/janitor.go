@@ -8,15 +8,17 @@ import (
 	"github.com/barograph/barograph"
 )
 
-// janitor forgets old events, so that the database does not grow for ever.
+// janitor forgets old events, so that the database does not grow for ever. One
+// server at a time does it.
 type janitor struct {
 	events interface {
 		Prune(ctx context.Context, before time.Time) (int, error)
 		PruneType(ctx context.Context, t barograph.EventType, before time.Time) (int, error)
 	}
-	keep  time.Duration
-	clock barograph.Clock
-	log   *slog.Logger
+	shares interface{ HoldsID(id string) bool }
+	keep   time.Duration
+	clock  barograph.Clock
+	log    *slog.Logger
 }
 
 // run forgets at once and then every hour, until ctx ends.
@@ -37,6 +39,9 @@ func (j janitor) run(ctx context.Context) error {
 const keepWatchdog = barograph.Day
 
 func (j janitor) forget(ctx context.Context) {
+	if !j.shares.HoldsID("janitor") {
+		return
+	}
 	now := j.clock.Now()
 	n, err := j.events.Prune(ctx, now.Add(-j.keep))
 	if err == nil {

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/barograph/barograph"
 	"github.com/barograph/barograph/agent"
 	"github.com/barograph/barograph/alerting"
 	"github.com/barograph/barograph/api"
@@ -14,18 +15,27 @@ import (
 	"github.com/barograph/barograph/ingest"
 	"github.com/barograph/barograph/internal/bus"
 	"github.com/barograph/barograph/internal/configdb"
+	"github.com/barograph/barograph/internal/shares"
 	"github.com/barograph/barograph/internal/telemetry"
 	"github.com/barograph/barograph/probes"
 )
 
-// openDatabase opens the config database, and adds who keeps it small.
-func (a *App) openDatabase(ctx context.Context) (*configdb.DB, error) {
-	db, err := configdb.Open(ctx, a.cfg.Database, configdb.Deps{Dir: a.dir, Clock: a.clock, Log: a.log, Metrics: a.metrics})
+// openDatabase opens the config database. A server of its own is waited for; a
+// file that can't be opened now is somebody's mistake.
+func (a *App) openDatabase(ctx context.Context) (db *configdb.DB, err error) {
+	open := func(ctx context.Context) error {
+		db, err = configdb.Open(ctx, a.cfg.Database, configdb.Deps{Dir: a.dir, Clock: a.clock, Log: a.log, Metrics: a.metrics})
+		return err
+	}
+	if a.cfg.Database.URL == "" {
+		err = open(ctx)
+	} else {
+		err = a.patiently(ctx, open)
+	}
 	if err != nil {
 		return nil, err
 	}
 	a.life.onClose("config database", db.Close)
-	a.life.add("janitor", janitor{db, a.cfg.EventsRetention.Std(), a.clock, a.log}.run)
 	return db, nil
 }
 
@@ -87,11 +97,12 @@ func (a *App) addWatchdog(engine *alerting.Engine, events *bus.Bus) (*alerting.W
 	return w, nil
 }
 
-func (a *App) addAlerting(ctx context.Context, db *configdb.DB, store seriesStore, recorded func()) (*alerting.Engine, error) {
+func (a *App) addAlerting(ctx context.Context, db sharedDatabase, store seriesStore, recorded func()) (*alerting.Engine, error) {
 	changes, stopChanges := db.Changes()
 	a.life.onClose("changes", func() error { stopChanges(); return nil })
 	engine, err := alerting.NewEngine(ctx, a.cfg.Alerting, alerting.EngineOptions{
-		Store: db, Reader: store, Changes: changes, Clock: a.clock, Log: a.log, Metrics: a.metrics, Recorded: recorded,
+		Store: db, Reader: store, Changes: changes, Shares: db.shares,
+		Clock: a.clock, Log: a.log, Metrics: a.metrics, Recorded: recorded,
 	})
 	if err != nil {
 		return nil, err
@@ -112,14 +123,17 @@ func (a *App) calibrator(ctx context.Context, db *configdb.DB, deps forecast.Dep
 	return c, nil
 }
 
-func (a *App) addForecast(ctx context.Context, db *configdb.DB, store seriesStore, writer judgedWriter, sink forecast.Sink) (*forecast.Forecaster, error) {
+func (a *App) addForecast(ctx context.Context, db sharedDatabase, store seriesStore, writer judgedWriter, sink forecast.Sink) (*forecast.Forecaster, error) {
 	deps := forecast.Deps{Clock: a.clock, Log: a.log, Metrics: a.metrics}
-	learnt, err := a.calibrator(ctx, db, deps)
+	learnt, err := a.calibrator(ctx, db.DB, deps)
 	if err != nil {
 		return nil, err
 	}
 	deps.Calibrator = learnt
-	f, err := forecast.New(a.cfg.Forecast, db, store, writer, sink, deps)
+	changes, stopChanges := db.shares.Changes()
+	a.life.onClose("changes of shares", func() error { stopChanges(); return nil })
+	deps.Wake = changes
+	f, err := forecast.New(a.cfg.Forecast, sharedRules{db}, store, writer, sink, deps)
 	if err != nil {
 		return nil, err
 	}
@@ -127,13 +141,28 @@ func (a *App) addForecast(ctx context.Context, db *configdb.DB, store seriesStor
 	return f, nil
 }
 
-func (a *App) addCurves(db *configdb.DB, store seriesStore) (*forecast.Curves, error) {
-	c, err := forecast.NewCurves(a.cfg.Forecast, db, db, store, forecast.Deps{Clock: a.clock, Log: a.log, Metrics: a.metrics})
+func (a *App) addCurves(db sharedDatabase, store seriesStore) (*forecast.Curves, error) {
+	c, err := forecast.NewCurves(a.cfg.Forecast, db, sharedPredictions{db}, store, forecast.Deps{Clock: a.clock, Log: a.log, Metrics: a.metrics})
 	if err != nil {
 		return nil, err
 	}
 	a.life.add("curves", c.Run)
 	return c, nil
+}
+
+// addAhead adds who writes curves ahead of now, where the store takes the future.
+func (a *App) addAhead(db sharedDatabase, curves *forecast.Curves, store seriesStore) {
+	remote, ok := store.(remoteStore)
+	if !ok {
+		return
+	}
+	future, ok := remote.seriesStore.(forecast.AheadStore)
+	if !ok {
+		return
+	}
+	ours := func(id barograph.RuleID) bool { return db.shares.HoldsID(string(id)) }
+	deps := forecast.Deps{Clock: a.clock, Log: a.log, Metrics: a.metrics}
+	a.life.add("curves ahead", forecast.NewAheadWriter(curves, db.DB, ours, future, deps).Run)
 }
 
 func (a *App) addIngest(writer judgedWriter, db *configdb.DB) (*ingest.Ingest, error) {
@@ -147,8 +176,25 @@ func (a *App) addIngest(writer judgedWriter, db *configdb.DB) (*ingest.Ingest, e
 	return in, nil
 }
 
-func (a *App) addProbes(db *configdb.DB, writer judgedWriter) (*probes.Scheduler, error) {
-	p, err := probes.New(a.cfg.Probes, db, writer, probes.Deps{
+// addSources adds who fetches the series of rules that name a source.
+func (a *App) addSources(db sharedDatabase, store seriesStore, writer judgedWriter) (*ingest.Sources, error) {
+	s, err := ingest.NewSources(a.cfg.Sources, ingest.SourceOptions{
+		Rules: sharedRules{db}, All: db.DB, Writer: writer, Reader: store,
+		Past: func(rule barograph.Rule) (span, step time.Duration) {
+			g := forecast.NewGrid(rule)
+			return time.Duration(g.History) * g.Step, g.Step
+		},
+		Clock: a.clock, Log: a.log, Metrics: a.metrics,
+	})
+	if err != nil {
+		return nil, err
+	}
+	a.life.add("sources", s.Run)
+	return s, nil
+}
+
+func (a *App) addProbes(db sharedDatabase, writer judgedWriter) (*probes.Scheduler, error) {
+	p, err := probes.New(a.cfg.Probes, sharedTargets{db}, writer, probes.Deps{
 		Probers: probes.NewProbers(a.cfg.Probes, probes.Env{Clock: a.clock}), Clock: a.clock, Log: a.log, Metrics: a.metrics,
 	})
 	if err != nil {
@@ -163,6 +209,7 @@ type parts struct {
 	store      seriesStore
 	promQL     http.Handler // nil: the store has none
 	db         *configdb.DB
+	servers    *shares.Shares
 	events     *bus.Bus
 	senders    senders
 	engine     *alerting.Engine
@@ -170,30 +217,38 @@ type parts struct {
 	forecaster *forecast.Forecaster
 	curves     *forecast.Curves
 	in         *ingest.Ingest
+	sources    *ingest.Sources
 	prober     *probes.Scheduler
 }
 
 // stations returns who says of each station whether it works.
 func (p parts) stations() map[string]func(context.Context) error {
 	return map[string]func(context.Context) error{
-		"series_store": p.store.Healthy, "config_database": p.db.Healthy, "bus": p.events.Healthy,
+		"series_store": p.store.Healthy, "config_database": p.db.Healthy, "servers": p.servers.Healthy, "bus": p.events.Healthy,
 		"relay": p.senders.relay.Healthy, "dispatcher": p.senders.dispatcher.Healthy, "watchdog": p.watchdog.Healthy,
 		"alerting": p.engine.Healthy, "forecast": p.forecaster.Healthy, "ingest": p.in.Healthy, "probes": p.prober.Healthy,
 	}
 }
 
 func (a *App) newAPI(p parts) (*api.API, error) {
+	copies, err := a.newBackups(p.db, p.store)
+	if err != nil {
+		return nil, err
+	}
+	others := peers{p.servers, p.events}
+	forecasts, sources := wholeForecasts{others, p.forecaster}, wholeSources{p.sources, others}
+	a.addAnswers(others, p.events, forecasts, sources)
 	return api.New(api.Options{
 		Config: a.cfg.API,
-		Hosts:  p.db, HostKeys: p.db, Seen: p.db, Checks: p.db, Targets: p.db, Rules: p.db, Restorer: p.engine, Subscriptions: p.db, Events: p.db,
+		Hosts:  p.db, HostKeys: p.db, Seen: p.db, Checks: p.db, Targets: p.db, Rules: p.db, Sources: sources, Series: p.store, Restorer: p.engine, Subscriptions: p.db, Events: p.db,
 		Backtests:   newBacktester(p.store, a.cfg.Forecast, a.cfg.Alerting, a.clock),
-		Predictions: p.db, Forecasts: p.forecaster, Curves: p.curves, Scorecards: p.db, Tokens: p.db, Keys: p.db,
+		Predictions: p.db, Forecasts: forecasts, Curves: p.curves, Scorecards: p.db, Tokens: p.db, Keys: p.db,
 		Subscriber: p.events, NewWebhookSecret: alerting.NewWebhookSecret, ShellEquivalent: agent.Equivalent,
-		Submit: p.in.Submit(), Samples: p.in.Samples(), LineProtocol: p.in.LineProtocol(),
+		Submit: p.in.Submit(), Samples: p.in.Samples(), LineProtocol: p.in.LineProtocol(), RemoteWrite: p.in.RemoteWrite(),
 		PromQL: p.promQL, Metrics: telemetry.MetricsHandler(a.metrics),
 		Channels: a.cfg.Delivery, Endpoints: p.senders.dispatcher, Secrets: p.db, Deliveries: p.db,
 		Replayer: alerting.NewReplayer(p.db, a.clock, p.senders.wake), Silences: p.db, Acknowledger: p.engine, Audit: p.db,
-		Stations: p.stations(),
-		Clock:    a.clock, Logger: a.log, Set: a.metrics,
+		Backups: copies, Stations: p.stations(),
+		Clock: a.clock, Logger: a.log, Set: a.metrics,
 	})
 }

@@ -3,13 +3,15 @@ package app
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"path/filepath"
 
 	"github.com/barograph/barograph"
 	"github.com/barograph/barograph/alerting"
+	"github.com/barograph/barograph/forecast"
+	"github.com/barograph/barograph/internal/configdb"
 	"github.com/barograph/barograph/internal/influx"
+	"github.com/barograph/barograph/internal/promremote"
 	"github.com/barograph/barograph/internal/promtsdb"
 )
 
@@ -17,6 +19,7 @@ import (
 type seriesStore interface {
 	barograph.SampleWriter
 	barograph.SampleReader
+	barograph.SeriesLister
 	Healthy(ctx context.Context) error
 	Close() error
 }
@@ -24,29 +27,36 @@ type seriesStore interface {
 var (
 	_ seriesStore = (*promtsdb.Store)(nil)
 	_ seriesStore = (*influx.Store)(nil)
+	_ seriesStore = (*promremote.Store)(nil)
+	_ seriesStore = remoteStore{}
 )
 
 // openStore opens the series store that the configuration names, and returns
-// with it the PromQL handler where the store has one.
-func (a *App) openStore() (store seriesStore, promQL http.Handler, err error) {
-	switch engine := a.cfg.Store.Engine; engine {
-	case EngineEmbedded:
-		s, err := promtsdb.Open(a.cfg.Store.Embedded, promtsdb.Deps{
-			Dir: filepath.Join(a.dir, "series"), Logger: a.log, Metrics: a.metrics, Clock: a.clock,
-		})
-		if err != nil {
-			return nil, nil, err
-		}
-		store, promQL = s, s.Handler()
-	case EngineInfluxDB:
-		if store, err = influx.New(a.cfg.Store.InfluxDB, influx.Deps{Metrics: a.metrics}); err != nil {
-			return nil, nil, err
-		}
-	default:
-		return nil, nil, fmt.Errorf("open series store: unknown engine %q", engine)
+// with it the embedded one, nil if it is another.
+func (a *App) openStore() (store seriesStore, embedded *promtsdb.Store, err error) {
+	if a.cfg.Store.Engine != EngineEmbedded {
+		store, err = a.openRemote()
+		return store, nil, err
 	}
-	a.life.onClose("series store", store.Close)
-	return store, promQL, nil
+	embedded, err = promtsdb.Open(a.cfg.Store.Embedded, promtsdb.Deps{
+		Dir: filepath.Join(a.dir, "series"), Logger: a.log, Metrics: a.metrics, Clock: a.clock,
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	a.life.onClose("series store", embedded.Close)
+	return embedded, embedded, nil
+}
+
+// promQL returns the PromQL API of the embedded store, nil without one.
+func (a *App) promQL(embedded *promtsdb.Store, db *configdb.DB, curves *forecast.Curves) http.Handler {
+	if embedded == nil {
+		return nil
+	}
+	return embedded.Handler(promtsdb.HandlerDeps{
+		Ahead: forecast.NewAhead(curves, db, embedded), AheadMetric: forecast.AheadMetric,
+		Rules: db, Warnings: db, Interval: a.cfg.Forecast.Interval.Std(),
+	})
 }
 
 // judgedWriter lets the engine see every sample that was stored. It is the one

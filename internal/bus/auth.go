@@ -18,6 +18,8 @@ type gate struct {
 	own   string           // our own connection's token, new in each process
 	token barograph.Secret // a client's; empty: none will do
 	keys  []string         // public keys of clients
+
+	clients func() int // how many are connected; set before there are any
 }
 
 var _ server.Authentication = (*gate)(nil)
@@ -33,7 +35,7 @@ func (g *gate) Check(c server.ClientAuthentication) bool {
 	case equal(shown.Token, g.own):
 		c.RegisterUser(&server.User{Username: "barograph"})
 		return true
-	case g.mayListen(shown, c.GetNonce()):
+	case g.clients() <= maxClients && g.mayListen(shown, c.GetNonce()):
 		c.RegisterUser(&server.User{Username: "events", Permissions: &server.Permissions{
 			Publish:   &server.SubjectPermission{Deny: []string{">"}},
 			Subscribe: &server.SubjectPermission{Allow: []string{allSubjects}},

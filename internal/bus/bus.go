@@ -1,5 +1,6 @@
-// Package bus carries events to whoever subscribed, by a NATS JetStream server
-// that runs in this process, in a directory of its own.
+// Package bus carries events to whoever subscribed, by NATS JetStream: a server
+// that runs in this process, in a directory of its own, or one or a cluster that
+// somebody else runs, named by Config.URL.
 //
 //	b, err := bus.Open(bus.DefaultConfig(), bus.Deps{Dir: dir, Log: log})
 //	...
@@ -12,13 +13,14 @@
 // client may subscribe to barograph.events.> by showing the token or signing
 // with one of the nkeys; it can publish nothing and read nothing else.
 //
-// Publish returns when the event is on disk (fsync). Still the bus is not the
-// truth: the database is, whose relay publishes again what wasn't acknowledged.
-// So the bus may drop its oldest events when its share of the disk is used, and
-// starts empty when its files turn out damaged.
+// Publish returns when the event is on disk (fsync; in a cluster, on most of its
+// servers). Still the bus is not the truth: the database is, whose relay publishes
+// again what wasn't acknowledged. So the bus may drop its oldest events when its
+// share of the disk is used, and starts empty when its files turn out damaged.
 //
-// A server that hangs, as it does once a write failed, is stopped and started
-// anew in this process; subscribers go on where they were.
+// A server of ours that hangs, as it does once a write failed, is stopped and
+// started anew in this process; one of somebody else's is connected to anew, for
+// as long as it takes. Subscribers go on where they were.
 package bus
 
 import (
@@ -35,19 +37,17 @@ import (
 
 // Deps are what a Bus works with.
 type Deps struct {
-	Dir     string // its files; made if missing
+	Dir     string // the embedded server's files; made if missing
 	Log     *slog.Logger
 	Metrics *metrics.Set // nil: no metrics
 }
 
-// Bus is an embedded NATS server and our connection to it. It may be used
-// concurrently.
+// Bus is a NATS server, ours or another's, and our connections to it. It may be
+// used concurrently.
 type Bus struct {
-	cfg     Config
+	engine  engine
 	pace    pace
-	dir     string
 	log     *slog.Logger
-	gate    *gate
 	metrics busMetrics
 
 	closing    context.Context // ends when Close begins
@@ -60,7 +60,8 @@ type Bus struct {
 	absence error         // why there is none
 	changed chan struct{} // closed when there is a node again
 	firsts  []uint64      // of each node so far, the sequence of its first event
-	address string        // that clients connect to; the same for all nodes
+	refusal error         // why the last event was not taken; nil if it was
+	refused time.Time     // when that was
 }
 
 var (
@@ -71,26 +72,32 @@ var (
 // errClosed is why a subscription ends when the bus is closed.
 var errClosed = barograph.Errorf(barograph.KindUnavailable, "the event bus is closed")
 
-// Open starts the server. If its files are damaged it moves the directory aside,
-// to its name with .damaged- and the time, and starts with an empty one. On a
-// full disk it returns a Bus that is not healthy until there is room.
-func Open(cfg Config, deps Deps) (*Bus, error) { return open(cfg, deps, usualPace()) }
+// Open starts the embedded server, or connects to the one that Config.URL names.
+// Damaged files of the embedded one it moves aside, in their directory, to its
+// name with .damaged- and the time, and starts with an empty one. On a full disk,
+// and while another's server is away or won't have us, it returns a Bus that is
+// not healthy until that is over.
+func Open(cfg Config, deps Deps) (*Bus, error) {
+	p := embeddedPace()
+	if cfg.remote() {
+		p = remotePace()
+	}
+	return open(cfg, deps, p)
+}
 
 func open(cfg Config, deps Deps, p pace) (*Bus, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	if deps.Log == nil || deps.Dir == "" {
+	if deps.Log == nil || deps.Dir == "" && !cfg.remote() {
 		return nil, errors.New("bus: a logger and a directory are required")
 	}
-	b := &Bus{
-		cfg: cfg, pace: p, dir: deps.Dir, log: deps.Log, gate: newGate(cfg), changed: make(chan struct{}), address: cfg.Listen,
-	}
+	b := &Bus{engine: newEngine(cfg, deps, p), pace: p, log: deps.Log, changed: make(chan struct{})}
 	b.metrics = newBusMetrics(deps.Metrics)
 	b.closing, b.beginClose = context.WithCancelCause(context.Background())
-	n, err := b.start()
+	n, err := b.engine.start(b.closing)
 	switch {
-	case errors.Is(err, errNoRoom):
+	case err != nil && b.engine.passes(err):
 		b.log.Warn("event bus not started, events wait in the database", "error", err)
 		b.absence = err
 	case err != nil:
@@ -103,12 +110,9 @@ func open(cfg Config, deps Deps, p pace) (*Bus, error) {
 	return b, nil
 }
 
-// Addr returns the address that clients may connect to, "" if there is none.
-func (b *Bus) Addr() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.address
-}
+// Addr returns the address at which clients may connect to the embedded server,
+// "" if there is none.
+func (b *Bus) Addr() string { return b.engine.addr() }
 
 // Healthy returns an error if events can't be stored now.
 func (b *Bus) Healthy(ctx context.Context) error {
@@ -116,14 +120,17 @@ func (b *Bus) Healthy(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if err := room(b.dir); err != nil {
+	if err := b.engine.room(); err != nil {
 		return err
 	}
-	return n.healthy(ctx)
+	if err := n.healthy(ctx); err != nil {
+		return err
+	}
+	return b.refusing()
 }
 
-// Close ends all subscriptions, then our connection, then the server. It waits
-// a bounded time for each; a second call does nothing.
+// Close ends all subscriptions, then our connections, then the embedded server.
+// It waits a bounded time for each; a second call does nothing.
 func (b *Bus) Close() error {
 	if !b.leave() {
 		return nil
@@ -144,9 +151,6 @@ func (b *Bus) Close() error {
 func (b *Bus) enthrone(n *node) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.address != "" {
-		b.address = n.server.Addr().String()
-	}
 	n.number = len(b.firsts)
 	b.firsts = append(b.firsts, n.first)
 	b.node, b.absence = n, nil
@@ -174,7 +178,7 @@ func (b *Bus) current() (*node, error) {
 	case b.closing.Err() != nil:
 		return nil, errClosed
 	case b.node == nil:
-		return nil, unavailable("the event bus is being restarted", b.absence)
+		return nil, unavailable("there is no event bus for now", b.absence)
 	}
 	return b.node, nil
 }
@@ -206,6 +210,27 @@ func (b *Bus) resume(next uint64, number int, n *node) uint64 {
 		next = min(next, first)
 	}
 	return next
+}
+
+// note keeps in mind whether the last event was taken.
+func (b *Bus) note(refusal error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.refusal, b.refused = refusal, time.Now()
+}
+
+// offered is how soon an event that was not taken is offered again, unless that
+// is done by another server meanwhile.
+const offered = 15 * time.Second
+
+// refusing returns why the last event was not taken.
+func (b *Bus) refusing() error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if time.Since(b.refused) > offered {
+		return nil
+	}
+	return b.refusal
 }
 
 // enter counts a subscriber, unless the bus is closing.

@@ -73,7 +73,7 @@ func TestSubscriptionOutlivesItsServerSide(t *testing.T) {
 	}
 	await(publish())
 
-	stream, err := b.node.js.Stream(ctx, streamName)
+	stream, err := b.node.publishing.js.Stream(ctx, streamName)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -87,13 +87,13 @@ func TestSubscriptionOutlivesItsServerSide(t *testing.T) {
 		await(publish())
 	}
 
-	if err := b.node.js.DeleteStream(ctx, streamName); err != nil {
+	if err := b.node.publishing.js.DeleteStream(ctx, streamName); err != nil {
 		t.Fatal(err)
 	}
 	if err := b.Healthy(ctx); barograph.KindOf(err) != barograph.KindUnavailable {
 		t.Errorf("Healthy without a stream: %v", err)
 	}
-	if _, err := b.node.js.CreateStream(ctx, jetstream.StreamConfig{Name: streamName, Subjects: []string{allSubjects}}); err != nil {
+	if _, err := b.node.publishing.js.CreateStream(ctx, jetstream.StreamConfig{Name: streamName, Subjects: []string{allSubjects}}); err != nil {
 		t.Fatal(err)
 	}
 	await(publish())

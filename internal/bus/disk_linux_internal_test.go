@@ -110,7 +110,7 @@ func TestFullDiskUnawares(t *testing.T) {
 	free()
 	r.upTo(b.publish())
 	b.expectRestart("no space left")
-	if stream, err := b.node.js.Stream(t.Context(), streamName); err != nil || stream.CachedInfo().State.FirstSeq != 1 {
+	if stream, err := b.node.publishing.js.Stream(t.Context(), streamName); err != nil || stream.CachedInfo().State.FirstSeq != 1 {
 		t.Errorf("what was stored before is gone: %v, %v", stream.CachedInfo().State, err)
 	}
 	if aside, err := filepath.Glob(b.dir + ".damaged-*"); err != nil || len(aside) != 0 {
@@ -145,7 +145,7 @@ func TestLimitIsPartOfTheDisk(t *testing.T) {
 		cfg.MaxBytes = tt.configured
 		b := newBench(t, cfg, hasty(), disk)
 		b.publish()
-		stream, err := b.node.js.Stream(t.Context(), streamName)
+		stream, err := b.node.publishing.js.Stream(t.Context(), streamName)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -4,123 +4,78 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
 const (
+	// streamName is the stream's if nobody says otherwise.
 	streamName = "events"
 	// duplicateWindow is how long an event published again is told by its ID.
 	duplicateWindow = 10 * time.Minute
+	// connectionName is what our connections are called in a server's lists.
+	connectionName, readerName = "barograph", "barograph subscriber"
 )
 
 // errNode is why what was asked of a node ends early.
-var errNode = errors.New("the embedded NATS server is being stopped")
+var errNode = errors.New("the connection to the NATS server is being given up")
 
-// node is one life of the embedded server, with our connection to it.
+// node is one life of the embedded server, or one time of being connected to
+// somebody else's, with our connections to it.
 type node struct {
-	pace   pace
-	number int // how many nodes the bus had before
-	server *server.Server
-	conn   *nats.Conn
-	js     jetstream.JetStream
-	first  uint64    // the sequence of the first event that it will store
-	opens  time.Time // when clients from outside had time to come back
+	pace    pace
+	backend backend
+	stream  string    // its name
+	number  int       // how many nodes the bus had before
+	first   uint64    // the sequence of the first event that it will store
+	opens   time.Time // when clients from outside had time to come back
+
+	// dial makes a connection. Each subscriber has one of its own: a server breaks
+	// off a connection on which more waits than it allows, and what one takes too
+	// slowly must cost neither the others theirs nor the publishers.
+	dial       func(name string) (link, error)
+	publishing link
 
 	looks, publishes ailment
 
 	ended   context.Context // ends when it is being stopped
 	end     context.CancelCauseFunc
 	once    sync.Once
-	stopped chan struct{} // closed when its files and its port are free
+	stopped chan struct{} // closed when it is
 }
 
-// startNode starts a server in the directory and sees to the stream. For a while
-// nothing is published where clients from outside may listen: those that come
-// back would miss it.
-func (b *Bus) startNode(cfg Config) (*node, error) {
-	if err := prepareDir(b.dir); err != nil {
-		return nil, err
-	}
-	limit := storeLimit(cfg, b.dir)
-	log := &serverLog{log: b.log}
-	srv, err := startServer(cfg, b.dir, b.gate, log)
-	if err != nil {
-		return nil, err
-	}
-	n := &node{pace: b.pace, server: srv, stopped: make(chan struct{})}
+func newNode(p pace, stream string, server backend) *node {
+	n := &node{pace: p, backend: server, stream: stream, stopped: make(chan struct{})}
 	n.ended, n.end = context.WithCancelCause(context.Background())
-	err = n.dial(b.gate.own, log)
-	if err == nil {
-		err = n.makeStream(b.closing, cfg.MaxAge.Std(), limit)
-	}
-	if err == nil && cfg.Listen != "" {
-		err = n.listen(log)
-		n.opens = time.Now().Add(b.pace.reconnect)
-	}
-	if err != nil {
-		n.stop()
-		n.awaitStop()
-		return nil, err
-	}
-	return n, nil
+	return n
 }
 
-// dial connects to our own server.
-func (n *node) dial(token string, log *serverLog) error {
-	conn, err := nats.Connect("", nats.InProcessServer(n.server), nats.Token(token), nats.Name("barograph"),
-		nats.MaxReconnects(-1), nats.ReconnectWait(100*time.Millisecond),
-		nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { log.client(err) }))
-	if err != nil {
-		return fmt.Errorf("connect to the embedded NATS server: %w", err)
-	}
-	n.conn = conn
-	if n.js, err = jetstream.New(conn); err != nil {
-		return fmt.Errorf("use JetStream: %w", err)
-	}
-	return nil
+// link is a connection.
+type link struct {
+	conn *nats.Conn
+	js   jetstream.JetStream
 }
 
-// listen lets clients from outside in, after us: before, they could take all the
-// connections that there are.
-func (n *node) listen(log *serverLog) error {
-	ready := make(chan struct{})
-	n.server.AcceptLoop(ready)
-	<-ready
-	if n.server.Addr() == nil {
-		return fmt.Errorf("listen for NATS clients: %s", log.reason())
+// dialer returns what makes connections to one of the addresses.
+func dialer(addresses func() []string, options ...nats.Option) func(name string) (link, error) {
+	options = append(options, nats.MaxReconnects(-1))
+	return func(name string) (link, error) {
+		conn, err := nats.Connect(strings.Join(addresses(), ","), append(slices.Clip(options), nats.Name(name))...)
+		if err != nil {
+			return link{}, fmt.Errorf("connect to the NATS server: %w", err)
+		}
+		js, err := jetstream.New(conn)
+		if err != nil {
+			conn.Close()
+			return link{}, fmt.Errorf("use JetStream: %w", err)
+		}
+		return link{conn, js}, nil
 	}
-	return nil
-}
-
-// makeStream makes the stream, or makes it as it has to be.
-func (n *node) makeStream(ctx context.Context, maxAge time.Duration, limit int64) error {
-	ctx, cancel := context.WithTimeout(ctx, n.pace.start)
-	defer cancel()
-	stream, err := n.js.CreateOrUpdateStream(ctx, jetstream.StreamConfig{
-		Name:        streamName,
-		Description: "what Barograph has to tell",
-		Subjects:    []string{allSubjects},
-		Retention:   jetstream.LimitsPolicy,
-		Discard:     jetstream.DiscardOld,
-		MaxAge:      maxAge,
-		MaxBytes:    limit,
-		Duplicates:  duplicateWindow,
-		Storage:     jetstream.FileStorage,
-	})
-	if err != nil {
-		return fmt.Errorf("%w: make the stream: %w", errStore, err)
-	}
-	n.first = stream.CachedInfo().State.LastSeq + 1
-	if err := n.ask(ctx); err != nil {
-		return fmt.Errorf("%w: %w", errStore, err)
-	}
-	return nil
 }
 
 // healthy returns an error if the node can't store events now. It returns when
@@ -139,11 +94,11 @@ func (n *node) healthy(ctx context.Context) error {
 }
 
 func (n *node) ask(ctx context.Context) error {
-	if h := n.server.Healthz(nil); h.StatusCode != http.StatusOK {
-		return unavailable("the event bus is not well", errors.New(h.Error))
+	if err := n.backend.well(); err != nil {
+		return err
 	}
-	if _, err := n.js.Stream(ctx, streamName); err != nil {
-		return unavailable("the event bus does not answer", err)
+	if _, err := n.publishing.js.Stream(ctx, n.stream); err != nil {
+		return unavailable(fmt.Sprintf("the event bus does not tell of its stream %q", n.stream), err)
 	}
 	return nil
 }
@@ -164,11 +119,10 @@ func (n *node) stop() {
 		n.end(errNode)
 		go func() {
 			defer close(n.stopped)
-			if n.conn != nil {
-				n.conn.Close()
+			if n.publishing.conn != nil {
+				n.publishing.conn.Close()
 			}
-			n.server.Shutdown()
-			n.server.WaitForShutdown()
+			n.backend.stop()
 		}()
 	})
 }

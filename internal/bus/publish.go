@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -14,10 +15,10 @@ import (
 )
 
 // Publish returns when the event is on disk, or with KindUnavailable: at once if
-// the disk is full or the server is being restarted, after five seconds if the
-// server does not answer. Then the event may or may not be there, and to publish
-// it again is right. Where clients from outside may listen, a server just started
-// takes events only when they had time to come back.
+// the disk is full or there is no server, after five seconds if it does not
+// answer. Then the event may or may not be there, and to publish it again is
+// right. Where clients from outside may listen to the embedded server, one just
+// started takes events only when they had time to come back.
 func (b *Bus) Publish(ctx context.Context, e barograph.Event) error {
 	begin := time.Now()
 	if err := b.publish(ctx, e); err != nil {
@@ -42,18 +43,24 @@ func (b *Bus) publish(ctx context.Context, e barograph.Event) error {
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
-	if err := room(b.dir); err != nil {
+	if err := b.engine.room(); err != nil {
 		return err
 	}
-	return n.publish(ctx, msg, e.ID)
+	err = n.publish(ctx, msg, e.ID)
+	if err == nil || barograph.KindOf(err) == barograph.KindUnavailable {
+		b.note(err)
+	}
+	return err
 }
 
 // publish publishes and keeps in mind how it went.
 func (n *node) publish(ctx context.Context, msg *nats.Msg, id barograph.EventID) error {
 	begin := time.Now()
-	timed, cancel := context.WithTimeout(ctx, n.pace.request)
+	timed, cancel := context.WithTimeout(ctx, n.pace.publish)
 	defer cancel()
-	_, err := n.js.PublishMsg(timed, msg, jetstream.WithMsgID(string(id)))
+	timed, release := n.bound(timed)
+	defer release()
+	err := n.store(timed, msg, id)
 	switch {
 	case err == nil:
 		n.publishes.note(begin, nil)
@@ -65,6 +72,38 @@ func (n *node) publish(ctx context.Context, msg *nats.Msg, id barograph.EventID)
 	}
 	n.publishes.note(begin, err)
 	return unavailable("the event bus did not acknowledge", err)
+}
+
+// betweenTries is the wait before an event is offered again.
+const betweenTries = 100 * time.Millisecond
+
+// store offers the message until it is stored, ctx ends, or offering it again is
+// of no use: while a cluster elects a leader nobody may be there to take it, or
+// it is lost on the way. The server knows it by its ID if it was not.
+func (n *node) store(ctx context.Context, msg *nats.Msg, id barograph.EventID) error {
+	for {
+		try, cancel := context.WithTimeout(ctx, n.pace.request)
+		_, err := n.publishing.js.PublishMsg(try, msg,
+			jetstream.WithMsgID(string(id)), jetstream.WithExpectStream(n.stream), jetstream.WithRetryAttempts(0))
+		cancel()
+		if err == nil || errors.Is(err, nats.ErrMaxPayload) || refuses(err) {
+			return err
+		}
+		pause(ctx, betweenTries)
+		if ctx.Err() != nil {
+			return err
+		}
+	}
+}
+
+// inProcess is the code of an answer that the same event is just being stored.
+const inProcess jetstream.ErrorCode = 10158
+
+// refuses reports whether the server answered that it does not take the event,
+// for a reason that takes longer than a moment.
+func refuses(err error) bool {
+	answer, ok := errors.AsType[*jetstream.APIError](err)
+	return ok && answer.Code != http.StatusServiceUnavailable && answer.ErrorCode != inProcess
 }
 
 func message(e barograph.Event) (*nats.Msg, error) {

@@ -15,12 +15,13 @@ var errStore = errors.New("the bus's files can't be used")
 
 const (
 	startTimeout = 10 * time.Second
-	// Clients from outside must not be able to use up the memory: there are so
-	// many connections, ours among them, each with so many subscriptions and so
-	// much that waits for it; one that reads too slowly is cut off. These are
-	// bounds of the server, and so ours too: at most 64 streams and the watchdog
-	// subscribe, over one connection, and an event of 100 KB is 7 MB there.
-	maxConnections   = 256
+	// Clients from outside must not be able to use up the memory: none is let in
+	// when there are so many connections, and each may have so many subscriptions
+	// and so much that waits for it; one that reads too slowly is cut off. Our own
+	// always get in: one for publishing and one for each of at most 64 streams and
+	// the watchdog.
+	maxClients       = 256
+	ownConnections   = 128
 	maxSubscriptions = 256
 	maxPending       = 32 << 20
 	maxControlLine   = 4 << 10
@@ -38,8 +39,8 @@ const (
 
 // startServer starts a server in this process and returns it when it takes
 // connections.
-func startServer(cfg Config, dir string, g *gate, log *serverLog) (*server.Server, error) {
-	options, err := serverOptions(cfg, dir, g)
+func startServer(ctx context.Context, cfg Config, dir string, g *gate, log *serverLog) (*server.Server, error) {
+	options, err := serverOptions(ctx, cfg, dir, g)
 	if err != nil {
 		return nil, err
 	}
@@ -47,6 +48,7 @@ func startServer(cfg Config, dir string, g *gate, log *serverLog) (*server.Serve
 	if err != nil {
 		return nil, fmt.Errorf("configure NATS: %w", err)
 	}
+	g.clients = srv.NumClients
 	srv.SetLoggerV2(log, false, false, false)
 	srv.Start()
 	if reason := log.reason(); reason != "" {
@@ -60,11 +62,11 @@ func startServer(cfg Config, dir string, g *gate, log *serverLog) (*server.Serve
 	return srv, nil
 }
 
-func serverOptions(cfg Config, dir string, g *gate) (*server.Options, error) {
+func serverOptions(ctx context.Context, cfg Config, dir string, g *gate) (*server.Options, error) {
 	options := &server.Options{
 		ServerName:                 "barograph",
 		DontListen:                 true, // until we are connected: see node.listen
-		MaxConn:                    maxConnections,
+		MaxConn:                    maxClients + ownConnections,
 		MaxSubs:                    maxSubscriptions,
 		MaxPending:                 maxPending,
 		MaxControlLine:             maxControlLine,
@@ -83,7 +85,7 @@ func serverOptions(cfg Config, dir string, g *gate) (*server.Options, error) {
 	if cfg.Listen == "" {
 		return options, nil
 	}
-	if err := tryListen(cfg.Listen); err != nil {
+	if err := tryListen(ctx, cfg.Listen); err != nil {
 		return nil, err
 	}
 	host, port, err := splitListen(cfg.Listen)
@@ -99,8 +101,8 @@ func serverOptions(cfg Config, dir string, g *gate) (*server.Options, error) {
 
 // tryListen returns an error if the address can't be listened on, which the
 // server would take for as bad as damaged files.
-func tryListen(address string) error {
-	l, err := new(net.ListenConfig).Listen(context.Background(), "tcp", address)
+func tryListen(ctx context.Context, address string) error {
+	l, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	if err != nil {
 		return fmt.Errorf("listen for NATS clients on %s: %w", address, err)
 	}

@@ -15,15 +15,13 @@ import (
 )
 
 const (
-	// heartbeat is how often the server says that there is nothing new; after
-	// twice that in silence we ask anew.
-	heartbeat = 5 * time.Second
 	// consumerTTL is when the server forgets a consumer whose subscriber is gone.
 	consumerTTL = time.Minute
-	// prefetch is how many events wait in memory for a slow subscriber.
-	prefetch = 64
-	// The wait between attempts while the server does not answer.
-	firstWait, longestWait = 50 * time.Millisecond, 5 * time.Second
+	// prefetch is how many events wait in memory for a slow subscriber: less than
+	// a server allows to wait in a connection (maxPending), however large they are.
+	prefetch = 16
+	// firstWait is the first wait between attempts while the server does not answer.
+	firstWait = 50 * time.Millisecond
 )
 
 // errGap is that the server skipped events it had for us.
@@ -43,6 +41,10 @@ func (b *Bus) Subscribe(ctx context.Context, patterns []string, fn func(barograp
 	defer cancel(nil)
 	defer context.AfterFunc(b.closing, func() { cancel(errClosed) })() //nolint:contextcheck // joins two contexts
 	s := subscription{bus: b, patterns: patterns, subjects: subjectsFor(patterns), fn: fn}
+	if _, err := b.current(); err != nil {
+		s.since = time.Now()
+	}
+	defer s.disconnect()
 	for wait := firstWait; ctx.Err() == nil; {
 		handled := s.handled
 		err := s.run(ctx)
@@ -54,7 +56,7 @@ func (b *Bus) Subscribe(ctx context.Context, patterns []string, fn func(barograp
 		}
 		b.log.WarnContext(ctx, "event subscription interrupted; asking anew", "error", err, "wait", wait)
 		pause(ctx, wait)
-		wait = min(2*wait, longestWait)
+		wait = min(2*wait, b.pace.longest)
 	}
 	return context.Cause(ctx)
 }
@@ -65,9 +67,14 @@ type subscription struct {
 	patterns []string
 	subjects []string
 	fn       func(barograph.Event)
-	next     uint64 // the stream sequence to go on with; 0 before the first answer
-	node     int    // the number of the node that next is of
+	own      link   // a connection of its own
+	ownTo    *node  // that it is to
 	handled  uint64 // messages so far
+
+	next   uint64    // the stream sequence to go on with; 0 before the first answer
+	node   int       // the number of the node that next is of
+	stream time.Time // when the stream was made that next is of
+	since  time.Time // begin with events from then on; zero: from now on
 }
 
 // run makes a consumer and handles its messages until something goes wrong.
@@ -76,13 +83,17 @@ func (s *subscription) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx, release := n.bound(ctx)
-	defer release()
+	ctx, unbind := n.bound(ctx)
+	defer unbind()
+	asked := time.Now()
 	consumer, err := s.consumer(ctx, n)
 	if err != nil {
+		if s.since.IsZero() {
+			s.since = asked
+		}
 		return err
 	}
-	messages, err := consumer.Messages(jetstream.PullMaxMessages(prefetch), jetstream.PullHeartbeat(heartbeat),
+	messages, err := consumer.Messages(jetstream.PullMaxMessages(prefetch), jetstream.PullHeartbeat(n.pace.heartbeat),
 		jetstream.WithMessagesErrOnMissingHeartbeat(true))
 	if err != nil {
 		return fmt.Errorf("ask for events: %w", err)
@@ -106,35 +117,70 @@ func (s *subscription) run(ctx context.Context) error {
 	}
 }
 
+// connect gives the subscription a connection of its own to the node. It keeps it
+// whatever becomes of its consumers: the connection knows by now where the other
+// servers of a cluster are.
+func (s *subscription) connect(n *node) error {
+	if s.ownTo == n && s.own.conn != nil && !s.own.conn.IsClosed() {
+		return nil
+	}
+	s.disconnect()
+	own, err := n.dial(readerName)
+	s.own, s.ownTo = own, n
+	return err
+}
+
+func (s *subscription) disconnect() {
+	if s.own.conn != nil {
+		s.own.conn.Close()
+	}
+}
+
 // consumer makes an ephemeral consumer that begins with s.next.
 func (s *subscription) consumer(ctx context.Context, n *node) (jetstream.Consumer, error) {
+	if err := s.connect(n); err != nil {
+		return nil, err
+	}
 	ctx, cancel := context.WithTimeout(ctx, n.pace.request)
 	defer cancel()
-	stream, err := n.js.Stream(ctx, streamName)
+	stream, err := s.own.js.Stream(ctx, n.stream)
 	if err != nil {
 		return nil, fmt.Errorf("find the stream: %w", err)
 	}
-	s.next, s.node = s.bus.resume(s.next, s.node, n), n.number
-	state := stream.CachedInfo().State
-	switch {
-	case s.next == 0:
-		s.next = state.LastSeq + 1
-	case s.next > state.LastSeq+1: // the stream began anew: all of it is news
-		s.next = 1
-	}
-	consumer, err := stream.CreateConsumer(ctx, jetstream.ConsumerConfig{
+	cfg := jetstream.ConsumerConfig{
 		FilterSubjects:    s.subjects,
 		DeliverPolicy:     jetstream.DeliverByStartSequencePolicy,
-		OptStartSeq:       s.next,
 		AckPolicy:         jetstream.AckNonePolicy,
 		InactiveThreshold: consumerTTL,
 		MemoryStorage:     true,
 		Replicas:          1,
-	})
+	}
+	s.goOn(n, stream.CachedInfo())
+	if cfg.OptStartSeq = s.next; s.next == 0 {
+		cfg.DeliverPolicy, cfg.OptStartTime = jetstream.DeliverByStartTimePolicy, &s.since
+	}
+	consumer, err := stream.CreateConsumer(ctx, cfg)
 	if err != nil {
 		return nil, fmt.Errorf("make a consumer: %w", err)
 	}
 	return consumer, nil
+}
+
+// goOn sets s.next to where to go on in the stream. It stays 0 for a subscriber
+// whom the bus could not serve when it came: what was published since counts.
+func (s *subscription) goOn(n *node, stream *jetstream.StreamInfo) {
+	end := stream.State.LastSeq + 1
+	s.next, s.node = s.bus.resume(s.next, s.node, n), n.number
+	switch {
+	case s.next == 0 && s.since.IsZero():
+		s.next = end
+	case s.next == 0:
+	case !stream.Created.Equal(s.stream): // made anew: all of it is news
+		s.next = 1
+	default: // its end may have been lost
+		s.next = min(s.next, end)
+	}
+	s.stream = stream.Created
 }
 
 // handle hands the event over if its type matches.

@@ -11,12 +11,14 @@ import (
 var errStuck = errors.New("the NATS server does not stop")
 
 // supervise looks after the server until the bus is closed. One that failed for
-// so long, or answered no publisher for so long, is stopped and started anew: a
-// single failed write makes it refuse all others for good, silently.
+// so long, or answered no publisher for so long, is given up, and started or
+// connected to anew: a single failed write makes an embedded one refuse all
+// others for good, silently.
 func (b *Bus) supervise() {
 	ticker := time.NewTicker(b.pace.look)
 	defer ticker.Stop()
 	var old *node // that is being stopped
+	var told string
 	for {
 		select {
 		case <-b.closing.Done():
@@ -24,15 +26,20 @@ func (b *Bus) supervise() {
 		case <-ticker.C:
 		}
 		reason := b.fault()
-		if reason == nil || b.closing.Err() != nil || room(b.dir) != nil {
+		if reason == nil || b.closing.Err() != nil || b.engine.room() != nil {
 			continue // without room, files could seem damaged that are not
 		}
 		var err error
-		if old, err = b.restart(old, reason); err != nil && b.closing.Err() == nil {
-			b.log.Error("event bus not restarted, events wait in the database", "error", err, "retry_in", b.pace.retry)
-			b.dethrone(err)
-			pause(b.closing, b.pace.retry)
+		if old, err = b.restart(old, reason); err == nil || b.closing.Err() != nil {
+			told = ""
+			continue
 		}
+		if told != err.Error() { // once, however long it lasts
+			told = err.Error()
+			b.log.Error("event bus not restarted, events wait in the database", "error", err, "retry_in", b.pace.retry)
+		}
+		b.dethrone(err)
+		pause(b.closing, b.pace.retry)
 	}
 }
 
@@ -56,45 +63,22 @@ func (b *Bus) fault() error {
 // restart replaces the node by a new one. It returns the one that it could not
 // stop, for there must never be two in a directory.
 func (b *Bus) restart(old *node, reason error) (*node, error) {
-	b.log.Warn("event bus restarts its NATS server", "reason", reason)
-	b.metrics.restarts.Inc()
 	if n := b.dethrone(reason); n != nil {
+		b.log.Warn("event bus restarts", "reason", reason)
+		b.metrics.restarts.Inc()
 		n.stop()
 		old = n
 	}
 	if old != nil && !old.awaitStop() {
 		return old, errStuck
 	}
-	n, err := b.start()
+	n, err := b.engine.start(b.closing)
 	if err != nil {
 		return nil, err
 	}
 	b.enthrone(n)
 	b.log.Info("event bus restarted")
 	return nil, nil //nolint:nilnil // nothing is left to stop, and all is well
-}
-
-// start starts a node. Damaged files it moves aside, to start without them.
-func (b *Bus) start() (*node, error) {
-	if err := room(b.dir); err != nil {
-		return nil, err
-	}
-	cfg := b.cfg
-	cfg.Listen = b.Addr()
-	n, err := b.startNode(cfg)
-	if !errors.Is(err, errStore) || b.closing.Err() != nil {
-		return n, err
-	}
-	if full := room(b.dir); full != nil {
-		return nil, errors.Join(full, err)
-	}
-	aside, moveErr := moveAside(b.dir, time.Now())
-	if moveErr != nil {
-		return nil, errors.Join(err, moveErr)
-	}
-	b.log.Warn("bus files are damaged; starting with an empty bus, unsent events come again from the database",
-		"moved_to", aside, "error", err)
-	return b.startNode(cfg)
 }
 
 // ailment is what goes wrong without a break, and since when.

@@ -1,15 +1,14 @@
 package bus
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -19,6 +18,7 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 
 	"github.com/barograph/barograph"
+	"github.com/barograph/barograph/internal/logtest"
 )
 
 // hasty is a supervisor that loses patience at once.
@@ -26,7 +26,7 @@ func hasty() pace {
 	return pace{
 		look: 20 * time.Millisecond, patience: 500 * time.Millisecond, retry: 100 * time.Millisecond,
 		start: 10 * time.Second, stop: 10 * time.Second,
-		request: 2 * time.Second, reconnect: 300 * time.Millisecond,
+		publish: 2 * time.Second, request: 2 * time.Second, longest: 5 * time.Second, heartbeat: 5 * time.Second, reconnect: 300 * time.Millisecond,
 	}
 }
 
@@ -39,31 +39,14 @@ type bench struct {
 
 	t   *testing.T
 	dir string // of the bus
-	log *lockedBuffer
+	log *logtest.Buffer
 	n   int // events published
-}
-
-type lockedBuffer struct {
-	mu  sync.Mutex
-	buf bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.buf.String()
 }
 
 func newBench(t *testing.T, cfg Config, p pace, parent string) *bench {
 	t.Helper()
-	tb := &bench{t: t, dir: filepath.Join(parent, "nats"), log: &lockedBuffer{}}
-	b, err := open(cfg, Deps{Dir: tb.dir, Log: slog.New(slog.NewTextHandler(tb.log, nil)), Metrics: metrics.NewSet()}, p)
+	tb := &bench{t: t, dir: filepath.Join(parent, "nats"), log: &logtest.Buffer{}}
+	b, err := open(cfg, Deps{Dir: tb.dir, Log: tb.log.Logger(), Metrics: metrics.NewSet()}, p)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,6 +57,16 @@ func newBench(t *testing.T, cfg Config, p pace, parent string) *bench {
 	})
 	tb.Bus = b
 	return tb
+}
+
+// server returns the server that is used now.
+func (b *bench) server() ours {
+	b.t.Helper()
+	s, ok := b.node.backend.(ours)
+	if !ok {
+		b.t.Fatal("the server is not ours")
+	}
+	return s
 }
 
 // publish publishes one event, once the bus takes it, and returns its ID.
@@ -115,7 +108,7 @@ func (b *bench) expectRestart(reason string) {
 	if b.metrics.restarts.Get() == 0 {
 		b.t.Error("no restart was counted")
 	}
-	if log := b.log.String(); !strings.Contains(log, "event bus restarts its NATS server") || !strings.Contains(log, reason) {
+	if log := b.log.String(); !strings.Contains(log, "event bus restarts") || !strings.Contains(log, reason) {
 		b.t.Errorf("the log lacks the reason %q:\n%s", reason, log)
 	}
 }
@@ -124,7 +117,8 @@ func (b *bench) expectRestart(reason string) {
 type reader struct {
 	b    *bench
 	came chan barograph.EventID
-	held sync.Mutex // whoever has it holds the reader up
+	held sync.Mutex   // whoever has it holds the reader up
+	hand atomic.Value // of type barograph.EventID: what it was given last
 }
 
 // hold holds the reader up, until the test releases it or ends.
@@ -144,6 +138,7 @@ func (b *bench) read() *reader {
 	go func() {
 		defer close(ended)
 		_ = b.Subscribe(ctx, []string{"*"}, func(e barograph.Event) {
+			r.hand.Store(e.ID)
 			r.held.Lock()
 			defer r.held.Unlock()
 			r.came <- e.ID
@@ -187,15 +182,15 @@ func TestRestart(t *testing.T) {
 	}{
 		"storage is off": {func(t *testing.T, b *bench) {
 			t.Helper()
-			if err := b.node.server.ShutdownJetStream(); err != nil {
+			if err := b.server().ShutdownJetStream(); err != nil {
 				t.Fatal(err)
 			}
 		}, "the event bus"}, // it is not well, or does not even say so in time
-		"server is gone": {func(_ *testing.T, b *bench) { b.node.server.Shutdown() }, "the event bus"},
+		"server is gone": {func(_ *testing.T, b *bench) { b.server().Shutdown() }, "the event bus"},
 		// The server is well, but nobody is there who takes events.
 		"publishers get no answer": {func(t *testing.T, b *bench) {
 			t.Helper()
-			_, err := b.node.js.UpdateStream(t.Context(), jetstream.StreamConfig{Name: streamName, Subjects: []string{"elsewhere"}})
+			_, err := b.node.publishing.js.UpdateStream(t.Context(), jetstream.StreamConfig{Name: streamName, Subjects: []string{"elsewhere"}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -286,7 +281,13 @@ func TestRestartWithDamage(t *testing.T) {
 	}
 	r.upTo(b.publish())
 	release := r.hold()
-	want := []barograph.EventID{b.publish()} // the reader has it in hand until all is over
+	want := []barograph.EventID{b.publish()}
+	b.eventually(15*time.Second, func() error { // the reader has it in hand until all is over
+		if r.hand.Load() != want[0] {
+			return barograph.Errorf(barograph.KindInternal, "the reader has %v in hand", r.hand.Load())
+		}
+		return nil
+	})
 	before := b.node
 	store := filepath.Join(b.dir, "jetstream")
 	if err := os.RemoveAll(store); err != nil {
@@ -295,7 +296,7 @@ func TestRestartWithDamage(t *testing.T) {
 	if err := os.WriteFile(store, []byte("not a directory"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := b.node.server.ShutdownJetStream(); err != nil {
+	if err := b.server().ShutdownJetStream(); err != nil {
 		t.Fatal(err)
 	}
 	b.awaitRestart(before)
@@ -323,7 +324,7 @@ func TestNeverTwoServers(t *testing.T) {
 	before := b.node
 	before.once.Do(func() {}) // stop does nothing from now on
 	before.end(errNode)
-	before.conn.Close()
+	before.publishing.conn.Close()
 	<-time.After(p.patience + time.Second)
 	if n, err := b.current(); barograph.KindOf(err) != barograph.KindUnavailable {
 		t.Errorf("node %v, error %v while the old one runs", n, err)
@@ -331,8 +332,7 @@ func TestNeverTwoServers(t *testing.T) {
 	if err := b.Publish(t.Context(), barograph.Event{ID: "evt_1", Type: barograph.EventWatchdog}); barograph.KindOf(err) != barograph.KindUnavailable {
 		t.Errorf("Publish: %v, want unavailable", err)
 	}
-	before.server.Shutdown()
-	before.server.WaitForShutdown()
+	before.backend.stop()
 	close(before.stopped)
 	b.publish()
 	if log := b.log.String(); !strings.Contains(log, "does not stop") {

@@ -188,6 +188,9 @@ func (d *decoder) sequence(n *yaml.Node, v reflect.Value, path string) {
 	}
 	list := reflect.MakeSlice(v.Type(), len(n.Content), len(n.Content))
 	for i, item := range n.Content {
+		if v, ok := reflect.TypeAssert[Defaulter](list.Index(i).Addr()); ok {
+			v.SetDefaults()
+		}
 		d.value(item, list.Index(i), fmt.Sprintf("%s[%d]", path, i))
 	}
 	v.Set(list)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/barograph/barograph"
 	"github.com/barograph/barograph/internal/configdb"
+	"github.com/barograph/barograph/internal/enginetest"
 )
 
 // benchSubscription makes a subscription with endpoints of the kind.
@@ -40,11 +41,11 @@ func fillDeliveries(b *testing.B, db *configdb.DB, s barograph.Subscription, k, 
 	}
 }
 
-// crowded returns a database with 100,000 deliveries pending at one endpoint, and
+// crowdedDatabase returns a database with 100,000 deliveries pending at one endpoint, and
 // 1,000 at another one.
-func crowded(b *testing.B, kind barograph.EndpointKind) *configdb.DB {
+func crowdedDatabase(b *testing.B, kind barograph.EndpointKind) *configdb.DB {
 	b.Helper()
-	db := openIn(b, b.TempDir())
+	db := openBench(b)
 	s := benchSubscription(b, db, kind, 2)
 	for k, count := range []int{100_000, 1000} {
 		fillDeliveries(b, db, s, k, k*100_000, count, func(_ int, d *barograph.Delivery) {
@@ -53,6 +54,11 @@ func crowded(b *testing.B, kind barograph.EndpointKind) *configdb.DB {
 			}
 		})
 	}
+	if enginetest.Env("BAROGRAPH_BENCH_POSTGRES") != "" { // as it does by itself within a minute
+		if _, err := configdb.Writer(db).ExecContext(b.Context(), "ANALYZE"); err != nil {
+			b.Fatal(err)
+		}
+	}
 	return db
 }
 
@@ -60,7 +66,7 @@ func crowded(b *testing.B, kind barograph.EndpointKind) *configdb.DB {
 func BenchmarkDueCrowded(b *testing.B) {
 	for _, kind := range []barograph.EndpointKind{barograph.EndpointWebhook, barograph.EndpointEmail} {
 		b.Run(string(kind), func(b *testing.B) {
-			db := crowded(b, kind)
+			db := crowdedDatabase(b, kind)
 			for b.Loop() {
 				if due, err := db.DueDeliveries(b.Context(), benchTime().Add(time.Hour), 16, 1024); err != nil || len(due) != 32 {
 					b.Fatalf("%d due, error %v", len(due), err)
@@ -75,7 +81,7 @@ func BenchmarkDueCrowded(b *testing.B) {
 func BenchmarkClaimCrowded(b *testing.B) {
 	for kind, want := range map[barograph.EndpointKind]int{barograph.EndpointWebhook: 1, barograph.EndpointEmail: 500} {
 		b.Run(fmt.Sprint(kind, "/message=", want), func(b *testing.B) {
-			db := crowded(b, kind)
+			db := crowdedDatabase(b, kind)
 			now := benchTime().Add(time.Hour)
 			c := barograph.Claim{By: "one", Now: now, Until: now.Add(time.Minute), MostGrouped: 500}
 			for n := 1; b.Loop(); n++ {
@@ -95,7 +101,7 @@ func BenchmarkClaimCrowded(b *testing.B) {
 
 // BenchmarkDueClaimedAhead asks what is due behind 8 claimed messages of 500.
 func BenchmarkDueClaimedAhead(b *testing.B) {
-	db := crowded(b, barograph.EndpointEmail)
+	db := crowdedDatabase(b, barograph.EndpointEmail)
 	now := benchTime().Add(time.Hour)
 	c := barograph.Claim{By: "one", Now: now, Until: now.Add(time.Minute), MostGrouped: 500}
 	for range 8 {
@@ -116,7 +122,7 @@ func BenchmarkDueClaimedAhead(b *testing.B) {
 
 // BenchmarkSaveDeliveryResults saves the results of batches, failed and delivered.
 func BenchmarkSaveDeliveryResults(b *testing.B) {
-	db := crowded(b, barograph.EndpointWebhook)
+	db := crowdedDatabase(b, barograph.EndpointWebhook)
 	s := barograph.Subscription{ID: "sub_1", Endpoints: []barograph.Endpoint{{ID: benchID[barograph.EndpointID]("ept", 0)}}}
 	next := 0
 	for _, size := range []int{1, 100, 500} {
@@ -147,7 +153,7 @@ func BenchmarkSaveDeliveryResults(b *testing.B) {
 
 // BenchmarkRemind looks at 10,000 open breaches that 5 endpoints were told of.
 func BenchmarkRemind(b *testing.B) {
-	db := openIn(b, b.TempDir())
+	db := openBench(b)
 	s := benchSubscription(b, db, barograph.EndpointEmail, 5)
 	const many = 10_000
 	for begin := 0; begin < many; begin += 1000 {
@@ -195,7 +201,7 @@ func BenchmarkReleaseHeld(b *testing.B) {
 	const many = 10_000
 	fill := func(b *testing.B) *configdb.DB {
 		b.Helper()
-		db := openIn(b, b.TempDir())
+		db := openBench(b)
 		s := benchSubscription(b, db, barograph.EndpointEmail, 1)
 		fillDeliveries(b, db, s, 0, 0, many, func(n int, d *barograph.Delivery) {
 			d.State, d.HeldBy, d.Group = barograph.DeliveryHeld, barograph.Hold(fmt.Sprint("sil_", n%10)), "rule=a"
@@ -226,7 +232,7 @@ func BenchmarkReleaseHeld(b *testing.B) {
 
 // BenchmarkEndpointQueues counts 101,000 deliveries.
 func BenchmarkEndpointQueues(b *testing.B) {
-	db := crowded(b, barograph.EndpointWebhook)
+	db := crowdedDatabase(b, barograph.EndpointWebhook)
 	for b.Loop() {
 		if queues, err := db.EndpointQueues(b.Context()); err != nil || len(queues) != 2 || queues[0].Pending != 100_000 {
 			b.Fatalf("queues %+v, error %v", queues, err)

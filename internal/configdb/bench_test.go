@@ -7,11 +7,23 @@ import (
 
 	"github.com/barograph/barograph"
 	"github.com/barograph/barograph/internal/configdb"
+	"github.com/barograph/barograph/internal/configdb/pgtest"
+	"github.com/barograph/barograph/internal/enginetest"
 )
 
 func benchTime() time.Time { return time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC) }
 
 func benchID[ID ~string](prefix string, n int) ID { return ID(fmt.Sprintf("%s_%026d", prefix, n)) }
+
+// openBench opens an empty database: of PostgreSQL if BAROGRAPH_BENCH_POSTGRES is
+// set, which waits for its disk if that is "fsync=on".
+func openBench(b *testing.B) *configdb.DB {
+	b.Helper()
+	if option := enginetest.Env("BAROGRAPH_BENCH_POSTGRES"); option != "" {
+		return openConfig(b, pgtest.Start(b, option).Config(b))
+	}
+	return openIn(b, b.TempDir())
+}
 
 // subscribe makes a subscription with that many webhooks.
 func subscribe(b *testing.B, db *configdb.DB, endpoints int) barograph.Subscription {
@@ -51,7 +63,7 @@ func benchDelivery(n int, e barograph.Event, s barograph.Subscription, k int) ba
 
 // BenchmarkRecord records an event with three deliveries.
 func BenchmarkRecord(b *testing.B) {
-	db := openIn(b, b.TempDir())
+	db := openBench(b)
 	s := subscribe(b, db, 3)
 	n := 0
 	for b.Loop() {
@@ -69,7 +81,7 @@ func BenchmarkRecord(b *testing.B) {
 
 // BenchmarkRecordMany records 1,000 events with three deliveries each at once.
 func BenchmarkRecordMany(b *testing.B) {
-	db := openIn(b, b.TempDir())
+	db := openBench(b)
 	s := subscribe(b, db, 3)
 	n := 0
 	for b.Loop() {
@@ -97,7 +109,7 @@ func manyEvents(n *int, count int, s barograph.Subscription) (change barograph.C
 func BenchmarkDueDeliveries(b *testing.B) {
 	for _, endpoints := range []int{1, 100, 1000} {
 		b.Run(fmt.Sprintf("endpoints=%d", endpoints), func(b *testing.B) {
-			db := openIn(b, b.TempDir())
+			db := openBench(b)
 			s := subscribe(b, db, endpoints)
 			n := 0
 			if err := db.Record(b.Context(), manyEvents(&n, 3334, s)); err != nil {
@@ -115,7 +127,7 @@ func BenchmarkDueDeliveries(b *testing.B) {
 
 // BenchmarkHostByKey is what each submission of an agent costs.
 func BenchmarkHostByKey(b *testing.B) {
-	db := openIn(b, b.TempDir())
+	db := openBench(b)
 	key := func(n int) (k barograph.KeyHash) {
 		k[0], k[1], k[2] = 1, byte(n), byte(n>>8)
 		return k

@@ -2,6 +2,7 @@ package configdb
 
 import (
 	"context"
+	"time"
 
 	"github.com/barograph/barograph"
 )
@@ -46,6 +47,7 @@ func (db *DB) Breaches(ctx context.Context, f barograph.PredictionFilter, p baro
 		where.and("t.ended_at IS NOT NULL")
 	}
 	where.within("t.started_at", f.From, f.To)
+	where.within("t.ended_at", f.EndedFrom, time.Time{})
 	rest, args := where.newestFirst(p)
 	return ackedBreaches(ctx, db, func(x *tx) ([]barograph.Breach, error) { return breachTable().query(ctx, x, rest, args...) })
 }

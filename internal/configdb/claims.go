@@ -90,7 +90,7 @@ func claimable(ctx context.Context, x *tx, id barograph.DeliveryID, c barograph.
 		JOIN subscriptions s ON s.id = e.subscription_id
 		LEFT JOIN text_messages b ON b.subscription_id = s.id AND b.day = ?
 		WHERE d.id = ? AND d.state = 'pending' AND COALESCE(d.next_try, 0) <= ?
-		AND ` + isFree + ` AND ` + isNext + ` AND ` + inService + ` AND ` + isAffordable + x.dialect.forClaim("e")
+		AND ` + isFree + ` AND ` + isNext + ` AND ` + inService + ` AND ` + isAffordable
 	t, day := instant{&c.Now}, budgetDay(c.Now)
 	err = each(ctx, x, func(rows *sql.Rows) error {
 		found = true

@@ -1,6 +1,7 @@
 package configdb_test
 
 import (
+	"regexp"
 	"testing"
 
 	"github.com/barograph/barograph/internal/configdb"
@@ -13,6 +14,29 @@ func TestConformance(t *testing.T) {
 	dbtest.Run(t, func(tb testing.TB) dbtest.Database {
 		tb.Helper()
 		return openIn(tb, tb.TempDir())
+	})
+}
+
+// TestConformanceTwice runs each transaction twice: what it does depends on the
+// database alone, or the second run would find what the first one left. Where many
+// write at once, nobody knows whose turn it is to run again.
+func TestConformanceTwice(t *testing.T) {
+	t.Parallel()
+	dbtest.Run(t, func(tb testing.TB) dbtest.Database {
+		tb.Helper()
+		db := openIn(tb, tb.TempDir())
+		if crowded := regexp.MustCompile("SideBySide|Concurrency|UnderLoad|ByTwo"); !crowded.MatchString(tb.Name()) {
+			configdb.Rehearse(db)
+		}
+		return db
+	})
+}
+
+func TestSharedConformance(t *testing.T) {
+	dbtest.RunServers(t, func(tb testing.TB) (one, two dbtest.Database) {
+		tb.Helper()
+		dir := tb.TempDir()
+		return openIn(tb, dir), openIn(tb, dir)
 	})
 }
 

@@ -1,7 +1,7 @@
 // Package configdb keeps what must not be lost and is not a sample: hosts,
 // checks, targets, rules, subscriptions, silences and tokens, the history of
 // predictions, breaches, events and deliveries, and who changed what people are
-// told. It is SQLite in one file.
+// told. It is SQLite in one file, or PostgreSQL if Config.URL says where that is.
 //
 //	db, err := configdb.Open(ctx, configdb.DefaultConfig(), configdb.Deps{Dir: dataDir, Log: log, Metrics: set})
 //	defer db.Close()
@@ -20,8 +20,11 @@
 //     database, until its result is saved or the claim lapses.
 //   - Each change of what people are told has one entry in the audit log, written
 //     in the same transaction, without secrets.
-//   - Any number of goroutines may use one DB. Readers never wait for the writer.
+//   - Any number of goroutines may use one DB, and any number of servers one
+//     PostgreSQL. Readers never wait for those that write.
+//   - A database that was away is used again when it is back. What broke off is
+//     made again if it was not made, or fails with KindUnavailable.
 //
 // The statements are portable SQL. What differs between databases stands behind
-// the type dialect, in one file each: sqlite.go.
+// the type dialect: sqlite.go, and postgres.go with pgerrors.go and listen.go.
 package configdb

@@ -8,7 +8,9 @@ import (
 	"github.com/barograph/barograph"
 )
 
-// Conditions on a delivery d, its endpoint e and its subscription s.
+// Conditions on a delivery d, its endpoint e and its subscription s. That they look
+// for one row "LIMIT 1 OFFSET 0" has PostgreSQL look for each delivery in turn, as
+// SQLite does: joined instead, all that waits at an endpoint is compared with all.
 const (
 	// inService: what is paused or disabled waits.
 	inService = `s.enabled AND NOT e.disabled`
@@ -17,23 +19,23 @@ const (
 	// arguments are the time, again the time, and the message.
 	isFree = `COALESCE(d.claimed_until, 0) <= ? AND NOT EXISTS (
 		SELECT 1 FROM deliveries busy WHERE busy.endpoint_id = d.endpoint_id AND busy.topic = d.topic
-		AND busy.topic <> '' AND busy.claimed_until > ? AND busy.message_id <> ?)`
+		AND busy.topic <> '' AND busy.claimed_until > ? AND busy.message_id <> ? LIMIT 1 OFFSET 0)`
 	// isNext: what happened before is told before, however it was planned.
 	isNext = `NOT EXISTS (
 		SELECT 1 FROM deliveries earlier WHERE earlier.endpoint_id = d.endpoint_id AND earlier.topic = d.topic
-		AND earlier.topic <> '' AND earlier.state = 'pending' AND earlier.event_id < d.event_id)`
+		AND earlier.topic <> '' AND earlier.state = 'pending' AND earlier.event_id < d.event_id LIMIT 1 OFFSET 0)`
 	// isNextInMessage: or before in the same message of a group, which takes
 	// what is due in this order.
 	isNextInMessage = `NOT EXISTS (
 		SELECT 1 FROM deliveries earlier WHERE earlier.endpoint_id = d.endpoint_id AND earlier.topic = d.topic
 		AND earlier.topic <> '' AND earlier.state = 'pending' AND earlier.event_id < d.event_id
 		AND (earlier.group_name <> d.group_name OR earlier.message_id NOT IN ('', ?)
-			OR COALESCE(earlier.next_try, 0) > COALESCE(d.next_try, 0)))`
+			OR COALESCE(earlier.next_try, 0) > COALESCE(d.next_try, 0)) LIMIT 1 OFFSET 0)`
 	// isAffordable: text messages that are counted go one after the other, so
 	// that no two are sent of what is left for one. Its argument is the time.
 	isAffordable = `(e.kind <> 'sms' OR s.sms_daily_budget = 0 OR NOT EXISTS (
 		SELECT 1 FROM endpoints phone JOIN deliveries text ON text.endpoint_id = phone.id
-		WHERE phone.subscription_id = s.id AND phone.kind = 'sms' AND text.claimed_until > ?))`
+		WHERE phone.subscription_id = s.id AND phone.kind = 'sms' AND text.claimed_until > ? LIMIT 1 OFFSET 0))`
 )
 
 // DueDeliveries returns deliveries to try now, at most limit: those that wait
@@ -50,10 +52,9 @@ func (db *DB) DueDeliveries(ctx context.Context, now time.Time, perEndpoint, lim
 			SELECT w.id, w.endpoint_id, w.event_id, COALESCE(w.next_try, 0) AS since
 			FROM endpoints e
 			JOIN subscriptions s ON s.id = e.subscription_id
-			JOIN deliveries w ON w.id IN (
-				SELECT d.id FROM deliveries d
-				WHERE d.endpoint_id = e.id AND d.state = 'pending' AND COALESCE(d.next_try, 0) <= ? AND ` + isFree + ` AND ` + isNext + `
-				ORDER BY COALESCE(d.next_try, 0), d.event_id, d.id LIMIT ?)
+			` + db.dialect.joinEach("w", "deliveries d", `
+				WHERE d.endpoint_id = e.id AND d.state = 'pending' AND COALESCE(d.next_try, 0) <= ? AND `+isFree+` AND `+isNext+`
+				ORDER BY COALESCE(d.next_try, 0), d.event_id, d.id LIMIT ?`) + `
 			WHERE ` + inService + ` AND ` + isAffordable + `
 			ORDER BY since, w.event_id, w.id LIMIT ?
 		) due

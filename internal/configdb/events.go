@@ -106,7 +106,7 @@ func (db *DB) Prune(ctx context.Context, before time.Time) (int, error) {
 	if err != nil {
 		return n, err
 	}
-	return n, db.write(ctx, func(x *tx) error { return forgetOld(ctx, x, before) })
+	return n, db.writeWithin(ctx, longWork, func(x *tx) error { return forgetOld(ctx, x, before) })
 }
 
 // PruneType prunes events of one type only.
@@ -117,7 +117,7 @@ func (db *DB) PruneType(ctx context.Context, typ barograph.EventType, before tim
 func (db *DB) prune(ctx context.Context, typ barograph.EventType, before time.Time) (int, error) {
 	for pruned := 0; ; {
 		n := 0
-		err := db.write(ctx, func(x *tx) (err error) {
+		err := db.writeWithin(ctx, longWork, func(x *tx) (err error) {
 			n, err = pruneSome(ctx, x, typ, before)
 			return err
 		})

@@ -186,7 +186,7 @@ func later(t *testing.T, statements string) fstest.MapFS {
 }
 
 // version is that of the newest migration.
-const version = 3
+const version = 5
 
 func openLater(ctx context.Context, dir string, steps fs.FS) (*configdb.DB, error) {
 	return configdb.OpenWith(ctx, configdb.DefaultConfig(), configdb.Deps{Dir: dir}, steps)
@@ -291,7 +291,7 @@ func TestConfigValidate(t *testing.T) {
 	for _, f := range e.Fields {
 		fields = append(fields, f.Field)
 	}
-	if diff := cmp.Diff([]string{"path", "readers", "busy_timeout"}, fields); diff != "" {
+	if diff := cmp.Diff([]string{"path", "readers", "connections", "busy_timeout"}, fields); diff != "" {
 		t.Errorf("bad fields (-want +got):\n%s", diff)
 	}
 	if _, err := configdb.Open(t.Context(), bad, configdb.Deps{Dir: t.TempDir()}); barograph.KindOf(err) != barograph.KindInvalid {

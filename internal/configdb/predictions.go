@@ -2,6 +2,7 @@ package configdb
 
 import (
 	"context"
+	"time"
 
 	"github.com/barograph/barograph"
 )
@@ -39,6 +40,7 @@ func (db *DB) Predictions(ctx context.Context, f barograph.PredictionFilter, p b
 	where.equal("t.host", f.Host)
 	where.equal("t.state", string(f.State))
 	where.within("t.opened_at", f.From, f.To)
+	where.within("t.closed_at", f.EndedFrom, time.Time{})
 	rest, args := where.newestFirst(p)
 	return ackedPredictions(ctx, db, func(x *tx) ([]barograph.Prediction, error) { return predictionTable().query(ctx, x, rest, args...) })
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/barograph/barograph"
@@ -141,14 +140,9 @@ func insertAttempt(ctx context.Context, x *tx, id barograph.DeliveryID, try baro
 }
 
 // storedAttempt returns the attempt with what a receiver answered as text that
-// any database takes.
+// any database takes, also within JSON.
 func storedAttempt(a barograph.Attempt) barograph.Attempt {
 	a.At = stored(a.At)
 	a.Error, a.Response = cleanText(a.Error), cleanText(a.Response)
 	return a
-}
-
-func cleanText(s string) string {
-	const unknown = "\uFFFD"
-	return strings.ReplaceAll(strings.ToValidUTF8(s, unknown), "\x00", unknown)
 }

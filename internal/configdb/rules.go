@@ -15,6 +15,8 @@ func ruleTable() table[barograph.Rule] {
 				{"id", &r.ID},
 				{"name", &r.Name},
 				{"selector", plainText{&r.Series}},
+				{"source", &r.Source},
+				{"query", &r.Query},
 				{"operator", &r.Operator},
 				{"limit_value", &r.Limit},
 				{"for_ns", &r.For},

@@ -69,3 +69,32 @@ func TestTwoServers(t *testing.T) {
 		t.Errorf("%d of %d were claimed", len(by), many)
 	}
 }
+
+// TestChangesOfOthers: a server tells its listeners of what another one changed,
+// when it gives its next sign of life.
+func TestChangesOfOthers(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	one, two := openIn(t, dir), openIn(t, dir)
+	attend := func() {
+		t.Helper()
+		_, err := two.Attend(t.Context(), barograph.Server{ID: "srv_2", Run: "run"}, func(barograph.Roll) barograph.Moves { return barograph.Moves{} })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	attend()
+	changed, stop := two.Changes()
+	defer stop()
+	attend()
+	if len(changed) > 0 {
+		t.Error("told of a change though there was none")
+	}
+	if err := one.CreateCheck(t.Context(), sampleCheck()); err != nil {
+		t.Fatal(err)
+	}
+	attend()
+	if len(changed) == 0 {
+		t.Error("not told of the other's change")
+	}
+}

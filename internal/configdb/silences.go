@@ -57,6 +57,7 @@ func (db *DB) UpdateSilence(ctx context.Context, s barograph.Silence) error {
 		if err != nil {
 			return err
 		}
+		s := s // as it was given, should this run again
 		s.CreatedBy, s.CreatedAt, s.UpdatedAt = old.CreatedBy, old.CreatedAt, db.touched(s.UpdatedAt, old.UpdatedAt)
 		if err := t.set(ctx, x, string(s.ID), t.columns(&s)...); err != nil {
 			return err

@@ -15,6 +15,8 @@ import (
 	"github.com/pressly/goose/v3"
 	driver "modernc.org/sqlite"
 	codes "modernc.org/sqlite/lib"
+
+	"github.com/barograph/barograph"
 )
 
 const (
@@ -31,6 +33,8 @@ type sqlite struct {
 }
 
 var _ dialect = sqlite{}
+
+func (s sqlite) String() string { return s.path }
 
 func (s sqlite) open(ctx context.Context) (writer, reader *sql.DB, err error) {
 	if err := s.protect(); err != nil {
@@ -108,10 +112,46 @@ func (s sqlite) backup(ctx context.Context, writer *sql.DB, version int64) (stri
 	return where, os.Rename(part, where)
 }
 
+// hold has nothing to do: the writer has the file to itself, and no two servers
+// share it while they start.
+func (sqlite) hold(context.Context) (release func(), err error) { return func() {}, nil }
+
+// listen hears nothing: what other processes do to the file is noticed when the
+// server attends.
+func (sqlite) listen(context.Context, func()) (func(context.Context), error) {
+	return func(context.Context) {}, nil
+}
+
+func (sqlite) options(reads bool) *sql.TxOptions { return &sql.TxOptions{ReadOnly: reads} }
+
+// alone has nothing to do: a transaction of the writer begins with the lock.
+func (sqlite) alone(context.Context, *sql.Tx) error { return nil }
+
+// announce counts the change; servers on the file look at the number.
+func (sqlite) announce(ctx context.Context, t *sql.Tx, changed bool) error {
+	if !changed {
+		return nil
+	}
+	_, err := t.ExecContext(ctx, "UPDATE revision SET number = number + 1 WHERE id = 0")
+	return err
+}
+
+// patience has no end: connections are few, and their turns short.
+func (sqlite) patience() time.Duration { return 0 }
+
+// limit has no end: a file is there, or is not.
+func (sqlite) limit(time.Duration) time.Duration { return 0 }
+
+func (sqlite) passes(error) bool { return false }
+
 func (sqlite) rebind(query string) string { return query }
 
-// forClaim has nothing to add: a transaction that writes has the database for itself.
-func (sqlite) forClaim(string) string { return "" }
+func (sqlite) joinEach(name, table, rest string) string {
+	plain, alias, _ := strings.Cut(table, " ")
+	return "JOIN " + plain + " " + name + " ON " + name + ".id IN (SELECT " + alias + ".id FROM " + table + rest + ")"
+}
+
+func (sqlite) prepares() bool { return true }
 
 func (sqlite) taken(err error) (table, column string, ok bool) {
 	e, isSQLite := errors.AsType[*driver.Error](err)
@@ -127,15 +167,16 @@ func (sqlite) taken(err error) (table, column string, ok bool) {
 	return strings.Cut(strings.TrimSuffix(where, ","), ".")
 }
 
-func (sqlite) unavailable(err error) bool {
+func (sqlite) tell(err error) *barograph.Error {
 	e, ok := errors.AsType[*driver.Error](err)
 	if !ok {
-		return false
+		return nil
 	}
 	const primary = 0xff // the low byte is the primary code, the rest details
 	switch e.Code() & primary {
 	case codes.SQLITE_BUSY, codes.SQLITE_LOCKED, codes.SQLITE_FULL, codes.SQLITE_IOERR:
-		return true
+		return barograph.Errorf(barograph.KindUnavailable,
+			"the configuration database can't be used now: another process holds it, or the disk is full")
 	}
-	return false
+	return nil
 }

@@ -127,6 +127,7 @@ func (db *DB) UpdateSubscription(ctx context.Context, s barograph.Subscription) 
 		if !s.UpdatedAt.IsZero() && !stored(s.UpdatedAt).Equal(old.UpdatedAt) {
 			return barograph.Errorf(barograph.KindConflict, "subscription %q was changed meanwhile: read it again", old.Name)
 		}
+		s := s // as it was given, should this run again
 		s.CreatedAt, s.UpdatedAt = old.CreatedAt, db.nextUpdate(old)
 		t := subscriptionTable()
 		if err := t.set(ctx, x, string(s.ID), t.columns(&s)...); err != nil {

@@ -34,6 +34,10 @@ func (x suite) testClaims(t *testing.T) {
 	equal(t, "due: what was released", s.due(day(0)), []barograph.DeliveryID{b.ID, reminder.ID})
 	equal(t, "again, as the same message", s.claim(claimOf("two", day(0)), b)[0].Delivery.MessageID, b.MessageID)
 
+	noError(t, s.db.ReleaseClaimsExcept(t.Context(), "two", []barograph.DeliveryID{a.ID, reminder.ID}))
+	equal(t, "due: what is not tried, and was released", s.due(day(0)), []barograph.DeliveryID{b.ID, reminder.ID})
+	equal(t, "claimed again", ids(s.claim(claimOf("two", day(0)), a, b), dueID), []barograph.DeliveryID{b.ID})
+
 	lapse := claimOf("two", day(0)).Until
 	equal(t, "before the claims lapse", s.due(lapse.Add(-time.Microsecond)), []barograph.DeliveryID{reminder.ID})
 	equal(t, "when they do", s.due(lapse), []barograph.DeliveryID{a.ID, b.ID, reminder.ID})

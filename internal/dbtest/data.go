@@ -79,7 +79,8 @@ func rule(t *testing.T, n int) barograph.Rule {
 	low, high := 0.0, math.MaxFloat64
 	return barograph.Rule{
 		ID: id[barograph.RuleID]("rul", n), Name: fmt.Sprintf("rule %d", n),
-		Series:   barograph.Selector{Metric: "disk_used_ratio", Matchers: matchers(t, `{mount!~"/boot.*",a="\"\\\n"}`)},
+		Series: barograph.Selector{Metric: "disk_used_ratio", Matchers: matchers(t, `{mount!~"/boot.*",a="\"\\\n"}`)},
+		Source: "prod", Query: `sum by (mount) (disk_used{a="\"\\"}) / 2 ` + odd,
 		Operator: barograph.AtLeast, Limit: 0.1 + 0.2, For: barograph.Duration(5 * time.Minute),
 		Horizon: barograph.Duration(3*barograph.Day + time.Nanosecond), OpenAt: 0.7, CloseAt: 1.0 / 3,
 		Bounds: &barograph.Bounds{Min: &low, Max: &high}, Severity: barograph.SeverityCritical,

@@ -27,7 +27,7 @@ type Database interface {
 	Interventions
 	Facts
 	Sending
-	Changes
+	Servers
 }
 
 // Inventory is what there is to watch.
@@ -67,6 +67,12 @@ type Sending interface {
 	Deliveries
 	DeliveryQueue
 	Holding
+}
+
+// Servers is how servers on one database get along.
+type Servers interface {
+	Sharing
+	Changes
 }
 
 // Hosts keeps hosts.
@@ -182,6 +188,7 @@ type DeliveryQueue interface {
 	DueDeliveries(ctx context.Context, now time.Time, perEndpoint, limit int) ([]barograph.DueDelivery, error)
 	ClaimDeliveries(ctx context.Context, ids []barograph.DeliveryID, c barograph.Claim) ([]barograph.DueDelivery, error)
 	ReleaseClaims(ctx context.Context, by string) error
+	ReleaseClaimsExcept(ctx context.Context, by string, trying []barograph.DeliveryID) error
 	SaveDeliveryResults(ctx context.Context, results []barograph.DeliveryResult) error
 	EndpointQueues(ctx context.Context) ([]barograph.EndpointQueue, error)
 	TextBudget(ctx context.Context, id barograph.SubscriptionID, now time.Time) (barograph.TextBudget, error)
@@ -302,6 +309,12 @@ func Run(t *testing.T, open func(testing.TB) Database) {
 	t.Run("AuditFilter", s.testAuditFilter)
 	t.Run("AuditIsAtomic", s.testAuditIsAtomic)
 	t.Run("PruneType", s.testPruneType)
+	t.Run("Roll", s.testRoll)
+	t.Run("RollRestart", s.testRollRestart)
+	t.Run("RecordHeld", s.testRecordHeld)
+	t.Run("LeasesUnderLoad", s.testLeasesUnderLoad)
+	t.Run("EndedFrom", s.testEndedFrom)
+	t.Run("Dirt", s.testDirt)
 	t.Run("Changes", s.testChanges)
 	t.Run("CanceledContext", s.testCanceledContext)
 	t.Run("Concurrency", s.testConcurrency)

@@ -1,5 +1,5 @@
-// Package demo is a fleet of twelve simulated servers that shows in a minute
-// what Barograph does in weeks. Only the samples are made up: they are sent
+// Package demo is a fleet of twelve simulated servers, and six targets that are
+// pinged, that shows in a minute what Barograph does in weeks. Only the samples are made up: they are sent
 // over HTTP with real keys, by a clock that runs an hour a second, and what
 // comes back are real events, received as real signed webhooks. A second receiver
 // is broken, so that one sees how the server tries again and in the end gives up.
@@ -54,6 +54,7 @@ type Demo struct {
 
 	begin time.Time
 	fleet []simHost
+	paths []simPath
 	keys  map[string]barograph.Secret
 
 	sound, broken subscription
@@ -64,7 +65,7 @@ type Demo struct {
 
 // New returns a demo whose story begins at the clock's present time.
 func New(opts Options) *Demo {
-	d := &Demo{Options: opts, begin: opts.Clock.Now(), fleet: newFleet(), keys: map[string]barograph.Secret{}}
+	d := &Demo{Options: opts, begin: opts.Clock.Now(), fleet: newFleet(), paths: newPaths(), keys: map[string]barograph.Secret{}}
 	opts.Receiver.Heard = d.heard
 	return d
 }
@@ -143,6 +144,11 @@ func (d *Demo) sendHistory(ctx context.Context) (int, error) {
 			lines = lineProtocol(lines, samples)
 			pending += len(samples)
 		}
+		for _, p := range d.paths {
+			samples := p.measure(at, at.Sub(d.begin).Hours())
+			lines = lineProtocol(lines, samples)
+			pending += len(samples)
+		}
 		if pending >= most {
 			if err := flush(); err != nil {
 				return total, fmt.Errorf("send history: %w", err)
@@ -158,6 +164,7 @@ func (d *Demo) live(ctx context.Context) error {
 	for i := range d.fleet {
 		g.Go(func() error { return d.liveHost(ctx, &d.fleet[i]) })
 	}
+	g.Go(func() error { return d.livePaths(ctx) })
 	followed := make(chan struct{})
 	g.Go(func() error {
 		defer close(followed)

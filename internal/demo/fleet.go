@@ -73,6 +73,9 @@ func newHost(name, role string) simHost {
 	h.add("memory_used_ratio", nil, .01, 1, h.memory(u))
 	h.add("disk_used_ratio", map[string]string{"mount": "/"}, .0002, 1, h.disk(u))
 	h.add("disk_inodes_used_ratio", map[string]string{"mount": "/"}, 0, 1, func(float64) float64 { return .05 + .2*u })
+	eth0 := map[string]string{"interface": "eth0"}
+	h.add("network_receive_bytes_per_second", eth0, 2e4, 1e9, func(t float64) float64 { return 1e5 + 4e5*u + 8e4*daily(t) })
+	h.add("network_transmit_bytes_per_second", eth0, 2e4, 1e9, func(t float64) float64 { return 2e5 + 3e5*u + 1e5*daily(t) })
 	h.add("os_updates", nil, 0, 500, updates(u))
 	return h
 }

@@ -55,8 +55,8 @@ func TestFleetStaysWithinBounds(t *testing.T) {
 			}
 		}
 	})
-	if len(series) != 12*6 {
-		t.Errorf("%d series, want 72", len(series))
+	if len(series) != 12*8 {
+		t.Errorf("%d series, want 96", len(series))
 	}
 }
 

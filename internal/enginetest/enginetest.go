@@ -198,6 +198,9 @@ func (p *Process) Signal(tb testing.TB, signal os.Signal) {
 	}
 }
 
+// PID returns the number of the running process.
+func (p *Process) PID() int { return p.cmd.Process.Pid }
+
 // Said returns what the program has written so far, the last part of it.
 func (p *Process) Said() string { return p.said.String() }
 

@@ -2,6 +2,7 @@ package influx
 
 import (
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/barograph/barograph"
@@ -22,13 +23,24 @@ type Config struct {
 	Timeout barograph.Duration `yaml:"timeout"`
 	// BatchSize is the most samples sent in one request.
 	BatchSize int `yaml:"batch_size"`
+	// Requests is how many requests with samples there are at once.
+	Requests int `yaml:"requests"`
+	// Gzip has samples compressed on the way: worth it where the network is slow.
+	Gzip bool `yaml:"gzip"`
+	// CreateBucket has the bucket made if it is missing, and its organization too.
+	CreateBucket bool `yaml:"create_bucket"`
+	// Retention is how long a bucket that is made keeps its samples; 0: for ever.
+	// One that is there already keeps its own.
+	Retention barograph.Duration `yaml:"retention"`
+	// MaxPoints is the most points that one read may give, of 16 bytes each.
+	MaxPoints int `yaml:"max_points"`
 }
 
 // DefaultConfig returns the defaults of all that has one.
 func DefaultConfig() Config {
 	return Config{
 		URL: "http://127.0.0.1:8086", Bucket: "barograph",
-		Timeout: barograph.Duration(30 * time.Second), BatchSize: 5000,
+		Timeout: barograph.Duration(30 * time.Second), BatchSize: 5000, Requests: 4, MaxPoints: 20_000_000,
 	}
 }
 
@@ -53,7 +65,26 @@ func (c Config) Validate() error {
 	if c.BatchSize < 1 || c.BatchSize > 100_000 {
 		p.Addf("batch_size", "%d is not between 1 and 100000", c.BatchSize)
 	}
+	if c.Requests < 1 || c.Requests > 64 {
+		p.Addf("requests", "%d is not between 1 and 64", c.Requests)
+	}
+	if c.Retention != 0 && c.Retention.Std() < time.Hour {
+		p.Addf("retention", "%s is not 0s, which is for ever, or at least 1h", c.Retention)
+	}
+	if c.MaxPoints < 1000 {
+		p.Addf("max_points", "%d is less than 1000", c.MaxPoints)
+	}
 	return p.Err("influx")
+}
+
+// isV1 reports whether the server is InfluxDB 1.8, which has no organizations.
+func (c Config) isV1() bool { return c.Org == "" }
+
+// databaseAndPolicy returns what the bucket means to InfluxDB 1.8; without a
+// policy it is the default one.
+func (c Config) databaseAndPolicy() (database, policy string) {
+	database, policy, _ = strings.Cut(c.Bucket, "/")
+	return database, policy
 }
 
 // redactURL returns the address without a password, which an error must not show.

@@ -15,8 +15,10 @@ import (
 // decode reads annotated CSV, as a Flux query answers: one table a series,
 // announced by rows that begin with # and a row of column names whenever the
 // columns change. Source: https://docs.influxdata.com/influxdb/v2/reference/syntax/annotated-csv/
-func decode(r io.Reader) ([]barograph.SeriesPoints, error) {
-	d := decoder{csv: csv.NewReader(r)}
+//
+// check is told how many points there are so far; its error ends the reading.
+func decode(r io.Reader, check func(points int) error) ([]barograph.SeriesPoints, error) {
+	d := decoder{csv: csv.NewReader(r), check: check}
 	d.csv.FieldsPerRecord = -1
 	d.csv.ReuseRecord = true
 	for {
@@ -35,6 +37,8 @@ func decode(r io.Reader) ([]barograph.SeriesPoints, error) {
 
 type decoder struct {
 	csv        *csv.Reader
+	check      func(points int) error
+	points     int
 	announced  bool // a row of column names comes next
 	failed     bool // the table is about an error
 	columns    columns
@@ -118,7 +122,8 @@ func (d *decoder) point(row []string) error {
 	}
 	last := &d.found[len(d.found)-1]
 	last.Points = append(last.Points, barograph.Point{UnixMilli: at.UnixMilli(), Value: value})
-	return nil
+	d.points++
+	return d.check(d.points)
 }
 
 // series copies what it keeps: all fields of a row share one string.

@@ -25,8 +25,10 @@ const answer = `#datatype,string,long,dateTime:RFC3339,double,string,string,stri
 ,,1,2026-01-01T00:00:02Z,9,m
 `
 
+func unlimited(int) error { return nil }
+
 func TestDecode(t *testing.T) {
-	got, err := decode(strings.NewReader(strings.ReplaceAll(answer, "\n", "\r\n")))
+	got, err := decode(strings.NewReader(strings.ReplaceAll(answer, "\n", "\r\n")), unlimited)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -67,7 +69,7 @@ func TestDecodeFaults(t *testing.T) {
 		"broken quotes":   {"#datatype,string\n" + head + `,,0,"2026`, "read the answer", barograph.KindInternal},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := decode(strings.NewReader(tt.text))
+			_, err := decode(strings.NewReader(tt.text), unlimited)
 			if err == nil || !strings.Contains(err.Error(), tt.want) || barograph.KindOf(err) != tt.kind {
 				t.Errorf("%v (%s), want %q (%s)", err, barograph.KindOf(err), tt.want, tt.kind)
 			}
@@ -97,7 +99,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add("#datatype,string\n,error\n,x\n")
 	f.Add("#\n,_time,_value,_measurement,table\n,2026-01-01T00:00:00Z,1,m,0\n")
 	f.Fuzz(func(t *testing.T, text string) {
-		found, err := decode(strings.NewReader(text))
+		found, err := decode(strings.NewReader(text), unlimited)
 		if err != nil && found != nil {
 			t.Error("series and an error")
 		}

@@ -7,11 +7,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
-	"github.com/klauspost/compress/gzip"
 
 	"github.com/barograph/barograph"
 	"github.com/barograph/barograph/internal/influx"
@@ -38,8 +38,8 @@ func TestConfig(t *testing.T) {
 	if err := influx.DefaultConfig().Validate(); err != nil {
 		t.Errorf("default: %v", err)
 	}
-	err := influx.Config{URL: "http://u:hunter2@x/?q=1", Timeout: -1, BatchSize: 0}.Validate()
-	for _, want := range []string{"url: ", "put user:password into token", "bucket: is empty", "timeout: ", "batch_size: 0"} {
+	err := influx.Config{URL: "http://u:hunter2@x/?q=1", Timeout: -1, BatchSize: 0, Requests: 65, Retention: 1}.Validate()
+	for _, want := range []string{"url: ", "put user:password into token", "bucket: is empty", "timeout: ", "batch_size: 0", "requests: 65", "retention: 1ns", "max_points: 0"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q in it", err, want)
 		}
@@ -97,7 +97,12 @@ func TestAnswers(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			store := open(t, fake(t, func(w http.ResponseWriter, _ *http.Request) {
+			store := open(t, fake(t, func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/ping" {
+					w.Header().Set("X-Influxdb-Version", "1.8.10")
+					w.WriteHeader(http.StatusNoContent)
+					return
+				}
 				for k, v := range tt.header {
 					w.Header().Set(k, v)
 				}
@@ -176,18 +181,16 @@ func TestBrokenAnswer(t *testing.T) {
 // picky refuses lines with "bad" in them and takes at most 100 lines, as
 // InfluxDB does for a conflict of types and for a body too large.
 type picky struct {
+	mu       sync.Mutex
 	requests int
 	taken    map[string]int
 }
 
 func (p *picky) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	p.requests++
-	body, err := gzip.NewReader(r.Body)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusTeapot)
-		return
-	}
-	text, _ := io.ReadAll(body)
+	text, _ := io.ReadAll(r.Body)
 	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
 	if len(lines) > 100 {
 		w.WriteHeader(http.StatusRequestEntityTooLarge)
@@ -262,7 +265,7 @@ func TestSearchIsBounded(t *testing.T) {
 	if !ok || len(partial.Rejected) < 2000 {
 		t.Fatalf("%v, want at least the 2000 bad ones refused", err)
 	}
-	if p.requests > 300 {
+	if p.requests > 400 { // those of more than 100 lines are no part of the search
 		t.Errorf("%d requests", p.requests)
 	}
 }

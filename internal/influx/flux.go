@@ -19,25 +19,37 @@ import (
 // storage engine takes over. The engine and Flux disagree on what comparing a
 // missing tag gives, so the series without the tag are named by exists.
 func fluxQuery(bucket string, q barograph.Query) string {
-	conditions := []string{`r["_field"] == ` + fluxString(field)}
-	if q.Selector.Metric != "" {
-		conditions = append(conditions, `r["_measurement"] == `+fluxString(q.Selector.Metric))
-	}
-	for _, m := range q.Selector.Matchers {
-		if c := condition(m); c != "" {
-			conditions = append(conditions, c)
-		}
-	}
 	var b strings.Builder
-	b.WriteString("from(bucket: " + fluxString(bucket) + ")\n")
-	b.WriteString("  |> range(start: " + fluxTime(q.From) + ", stop: " + fluxTime(q.To) + ")\n")
-	b.WriteString("  |> filter(fn: (r) => " + strings.Join(conditions, " and ") + ")\n")
+	b.WriteString(fluxFrom(bucket, q.Selector, q.From, q.To))
 	if q.Step > 0 {
 		b.WriteString("  |> aggregateWindow(every: " + strconv.FormatInt(q.Step.Milliseconds(), 10) + "ms, fn: " +
 			q.Rollup.String() + `, timeSrc: "_start", createEmpty: false)` + "\n")
 	}
-	b.WriteString(`  |> drop(columns: ["_start", "_stop", "_field"])` + "\n")
+	b.WriteString(fluxDrop)
 	return b.String()
+}
+
+// fluxSeries returns the Flux program for the first sample of each series.
+func fluxSeries(bucket string, q barograph.SeriesQuery) string {
+	return fluxFrom(bucket, q.Selector, q.From, q.To) + "  |> first()\n" + fluxDrop
+}
+
+const fluxDrop = `  |> drop(columns: ["_start", "_stop", "_field"])` + "\n"
+
+// fluxFrom returns the begin of a Flux program, that chooses samples.
+func fluxFrom(bucket string, s barograph.Selector, from, to time.Time) string {
+	conditions := []string{`r["_field"] == ` + fluxString(field)}
+	if s.Metric != "" {
+		conditions = append(conditions, `r["_measurement"] == `+fluxString(s.Metric))
+	}
+	for _, m := range s.Matchers {
+		if c := condition(m); c != "" {
+			conditions = append(conditions, c)
+		}
+	}
+	return "from(bucket: " + fluxString(bucket) + ")\n" +
+		"  |> range(start: " + fluxTime(from) + ", stop: " + fluxTime(to) + ")\n" +
+		"  |> filter(fn: (r) => " + strings.Join(conditions, " and ") + ")\n"
 }
 
 // condition returns what the matcher becomes, "" if every series has to be read.
@@ -76,15 +88,19 @@ func condition(m barograph.Matcher) string {
 
 // fluxTime returns the time as a literal, within what InfluxDB can store.
 func fluxTime(t time.Time) string {
-	first, last := time.Date(1678, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2262, 1, 1, 0, 0, 0, 0, time.UTC)
-	if t.Before(first) {
-		t = first
+	if t.Before(time.UnixMilli(earliest())) {
+		t = time.UnixMilli(earliest())
 	}
-	if t.After(last) {
-		t = last
+	if t.After(time.UnixMilli(latest())) {
+		t = time.UnixMilli(latest())
 	}
 	return t.UTC().Format(time.RFC3339Nano)
 }
+
+// earliest and latest bound what InfluxDB can store, in milliseconds.
+func earliest() int64 { return time.Date(1678, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli() }
+
+func latest() int64 { return time.Date(2262, 1, 1, 0, 0, 0, 0, time.UTC).UnixMilli() }
 
 // fluxString returns s as a string literal. Every byte that could mean
 // something to a parser is given in hexadecimal, so that nothing can end the

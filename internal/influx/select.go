@@ -15,7 +15,10 @@ import (
 	"github.com/barograph/barograph"
 )
 
-// Select runs the query on the server.
+// Select reads the samples of a metric. InfluxDB 2 rolls them up itself; those
+// of 1.8 are rolled up here, which is faster.
+//
+// A read of more points than Config.MaxPoints is refused as KindTooLarge.
 func (s *Store) Select(ctx context.Context, q barograph.Query) ([]barograph.SeriesPoints, error) {
 	start := time.Now()
 	defer func() { s.metrics.readSeconds.UpdateDuration(start) }()
@@ -26,12 +29,24 @@ func (s *Store) Select(ctx context.Context, q barograph.Query) ([]barograph.Seri
 	if !q.From.Before(q.To) {
 		return nil, nil
 	}
+	read := s.selectFlux
+	if s.cfg.isV1() && q.Selector.Metric != "" {
+		read = s.selectPaged
+	}
+	found, err := read(ctx, q)
+	if err != nil {
+		s.metrics.readErrors.Inc()
+		return nil, fmt.Errorf("select %s from InfluxDB: %w", q.Selector, serverFault(err))
+	}
+	return merge(found), nil
+}
+
+func (s *Store) selectFlux(ctx context.Context, q barograph.Query) ([]barograph.SeriesPoints, error) {
 	// InfluxDB 1.8 includes the end of a range, 2 does not.
 	q.To = q.To.Add(-time.Nanosecond)
 	found, err := s.query(ctx, fluxQuery(s.cfg.Bucket, q))
 	if err != nil {
-		s.metrics.readErrors.Inc()
-		return nil, fmt.Errorf("select %s from InfluxDB: %w", q.Selector, serverFault(err))
+		return nil, err
 	}
 	found = slices.DeleteFunc(found, func(sp barograph.SeriesPoints) bool { return !q.Selector.Matches(sp.Series) })
 	if q.Step > 0 {
@@ -39,7 +54,19 @@ func (s *Store) Select(ctx context.Context, q barograph.Query) ([]barograph.Seri
 			alignTo(q.Step.Milliseconds(), sp.Points)
 		}
 	}
-	return merge(found), nil
+	return found, nil
+}
+
+// checkPoints refuses an answer that has become too long.
+func (c Config) checkPoints(points int) error {
+	if points > c.MaxPoints {
+		return tooMuch("has more than %d points (store.influxdb.max_points)", c.MaxPoints)
+	}
+	return nil
+}
+
+func tooMuch(format string, args ...any) error {
+	return barograph.Errorf(barograph.KindTooLarge, "the answer "+format+": ask for fewer series, a shorter time or longer steps", args...)
 }
 
 // wholeMilli rounds up, which chooses the same samples.
@@ -55,11 +82,7 @@ func wholeMilli(t time.Time) time.Time {
 // step with the start of the range when that cuts it.
 func alignTo(step int64, points []barograph.Point) {
 	for i, p := range points {
-		over := p.UnixMilli % step
-		if over < 0 {
-			over += step
-		}
-		points[i].UnixMilli -= over
+		points[i].UnixMilli = stepStart(step, p.UnixMilli)
 	}
 }
 
@@ -111,6 +134,7 @@ type queryDialect struct {
 	Annotations []string `json:"annotations"`
 }
 
+// query runs a Flux program.
 func (s *Store) query(ctx context.Context, flux string) ([]barograph.SeriesPoints, error) {
 	body, err := json.Marshal(queryRequest{
 		Query: flux, Type: "flux",
@@ -123,7 +147,7 @@ func (s *Store) query(ctx context.Context, flux string) ([]barograph.SeriesPoint
 	header := http.Header{"Content-Type": {"application/json"}, "Accept": {"application/csv"}}
 	err = s.post(ctx, s.queryURL(), header, bytes.NewReader(body), func(r io.Reader) error {
 		var err error
-		found, err = decode(r)
+		found, err = decode(r, s.cfg.checkPoints)
 		return err
 	})
 	return found, err

@@ -8,15 +8,17 @@
 // carry in a tag (backslash, control characters) are stored as % and two hex
 // digits. Reading undoes both.
 //
-// A write is acknowledged by the server before Write returns. Matchers, range
-// and roll-up run on the server; no text of a user reaches a Flux program
-// unescaped. New needs no server: Healthy says whether it is there and lets us in.
+// A write is acknowledged by the server before Write returns; those who write at
+// the same time share requests. Matchers and range run on the server. InfluxDB 2
+// rolls up as well, by Flux; 1.8, whose Flux is slow, is asked for samples by
+// remote read, in pages of time. No text of a user reaches a program unescaped.
+// New needs no server: Healthy says whether it is there and lets us in.
 package influx
 
 import (
 	"context"
-	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"net/http"
 	"net/url"
@@ -32,6 +34,7 @@ import (
 // Deps are what a Store works with.
 type Deps struct {
 	HTTP    *http.Client // nil: a client of its own
+	Log     *slog.Logger // nil: nobody is told
 	Metrics *metrics.Set // nil: no metrics
 }
 
@@ -40,12 +43,15 @@ type Store struct {
 	cfg     Config
 	http    *http.Client
 	service influxhttp.Service
+	log     *slog.Logger
 	metrics storeMetrics
+	outbox  *outbox
 }
 
 var (
 	_ barograph.SampleWriter = (*Store)(nil)
 	_ barograph.SampleReader = (*Store)(nil)
+	_ barograph.SeriesLister = (*Store)(nil)
 )
 
 // New returns the store, without asking the server anything, so that Barograph
@@ -58,16 +64,23 @@ func New(cfg Config, deps Deps) (*Store, error) {
 	if client == nil {
 		client = &http.Client{Transport: newTransport()}
 	}
+	log := deps.Log
+	if log == nil {
+		log = slog.New(slog.DiscardHandler)
+	}
 	authorization := ""
 	if cfg.Token != "" {
 		authorization = "Token " + cfg.Token.Reveal()
 	}
 	base := strings.TrimSuffix(cfg.URL, "/") + "/"
-	return &Store{
+	s := &Store{
 		cfg: cfg, http: client,
 		service: influxhttp.NewService(base, authorization, influxhttp.DefaultOptions().SetHTTPClient(client)),
+		log:     log,
 		metrics: newStoreMetrics(deps.Metrics),
-	}, nil
+	}
+	s.outbox = newOutbox(s)
+	return s, nil
 }
 
 func newTransport() *http.Transport {
@@ -80,27 +93,11 @@ func newTransport() *http.Transport {
 	}
 }
 
-// Close closes idle connections.
+// Close breaks off what is being sent and closes idle connections. Nothing may be
+// written any more.
 func (s *Store) Close() error {
+	s.outbox.close()
 	s.http.CloseIdleConnections()
-	return nil
-}
-
-// Healthy asks the server to write nothing and to read a little, which takes
-// the same address, token and bucket as real work. Its error says which of
-// them is wrong: KindUnavailable (away), KindUnauthorized or KindForbidden
-// (token), KindNotFound (bucket).
-func (s *Store) Healthy(ctx context.Context) error {
-	err := s.post(ctx, s.writeURL(), http.Header{}, strings.NewReader(""), drop)
-	// Servers before 2.1 refuse an empty write, after they looked at token and bucket.
-	if err != nil && barograph.KindOf(err) != barograph.KindInvalid {
-		return fmt.Errorf("check InfluxDB at %s: %w", s.cfg.URL, err)
-	}
-	probe := "from(bucket: " + fluxString(s.cfg.Bucket) + ") |> range(start: -1s) |> limit(n: 1)"
-	_, err = s.query(ctx, probe)
-	if err != nil {
-		return fmt.Errorf("check InfluxDB at %s: %w", s.cfg.URL, err)
-	}
 	return nil
 }
 
@@ -109,25 +106,46 @@ func (s *Store) writeURL() string {
 	return s.service.ServerAPIURL() + "write?" + v.Encode()
 }
 
+func (s *Store) remoteReadURL() string {
+	database, policy := s.cfg.databaseAndPolicy()
+	return s.service.ServerURL() + "api/v1/prom/read?" + url.Values{"db": {database}, "rp": {policy}}.Encode()
+}
+
 func (s *Store) queryURL() string {
 	return s.service.ServerAPIURL() + "query?" + url.Values{"org": {s.cfg.Org}}.Encode()
 }
 
 // post sends one request and has read read the answer, all within the timeout.
 func (s *Store) post(ctx context.Context, to string, header http.Header, body io.Reader, read func(io.Reader) error) error {
+	return s.do(ctx, http.MethodPost, to, header, body, func(r *http.Response) error { return read(r.Body) })
+}
+
+func (s *Store) get(ctx context.Context, from string, read func(io.Reader) error) error {
+	return s.ask(ctx, from, func(r *http.Response) error { return read(r.Body) })
+}
+
+// ask is get for those who want to see more than the body.
+func (s *Store) ask(ctx context.Context, from string, read func(*http.Response) error) error {
+	return s.do(ctx, http.MethodGet, from, nil, http.NoBody, read)
+}
+
+func (s *Store) do(ctx context.Context, method, to string, header http.Header, body io.Reader, read func(*http.Response) error) error {
 	timeout := barograph.Errorf(barograph.KindUnavailable, "InfluxDB gave no answer within %s", s.cfg.Timeout)
 	ctx, cancel := context.WithTimeoutCause(ctx, s.cfg.Timeout.Std(), timeout)
 	defer cancel()
+	request, err := http.NewRequestWithContext(ctx, method, to, body)
+	if err != nil {
+		return err
+	}
+	maps.Copy(request.Header, header)
+	// To compress takes the server longer than a local network to carry it.
+	request.Header.Set("Accept-Encoding", "identity")
 	var readErr error
-	failure := s.service.DoPostRequest(ctx, to, body,
-		func(r *http.Request) {
-			maps.Copy(r.Header, header)
-		},
-		func(r *http.Response) error {
-			defer func() { _ = r.Body.Close() }() // read to its end or of no more use
-			readErr = read(r.Body)
-			return readErr
-		})
+	failure := s.service.DoHTTPRequest(request, nil, func(r *http.Response) error {
+		defer func() { _ = r.Body.Close() }() // read to its end or of no more use
+		readErr = read(r)
+		return readErr
+	})
 	switch {
 	case failure == nil:
 		return nil
@@ -144,10 +162,9 @@ func drop(r io.Reader) error {
 
 // storeMetrics count what passes through a store.
 type storeMetrics struct {
-	written, refused        *metrics.Counter
-	writeErrors, readErrors *metrics.Counter
-	writeSeconds            *metrics.Histogram
-	readSeconds             *metrics.Histogram
+	written, refused                       *metrics.Counter
+	writeErrors, readErrors, listErrors    *metrics.Counter
+	writeSeconds, readSeconds, listSeconds *metrics.Histogram
 }
 
 func newStoreMetrics(set *metrics.Set) storeMetrics {
@@ -159,7 +176,9 @@ func newStoreMetrics(set *metrics.Set) storeMetrics {
 		refused:      set.NewCounter("barograph_influx_samples_refused_total"),
 		writeErrors:  set.NewCounter(`barograph_influx_errors_total{op="write"}`),
 		readErrors:   set.NewCounter(`barograph_influx_errors_total{op="select"}`),
+		listErrors:   set.NewCounter(`barograph_influx_errors_total{op="series"}`),
 		writeSeconds: set.NewHistogram(`barograph_influx_duration_seconds{op="write"}`),
 		readSeconds:  set.NewHistogram(`barograph_influx_duration_seconds{op="select"}`),
+		listSeconds:  set.NewHistogram(`barograph_influx_duration_seconds{op="series"}`),
 	}
 }

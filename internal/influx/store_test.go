@@ -21,17 +21,37 @@ func open(tb testing.TB, cfg influx.Config) *influx.Store {
 	return s
 }
 
+func TestConformance(t *testing.T) {
+	server := influxtest.Start(t)
+	conform := func(change func(*influx.Config)) func(*testing.T) {
+		return func(t *testing.T) {
+			t.Helper()
+			storetest.Run(t, func(t *testing.T) storetest.Store {
+				t.Helper()
+				cfg := server.Config(t, 60*barograph.Day)
+				change(&cfg)
+				return open(t, cfg)
+			}, storetest.RefusesOlderThan(90*barograph.Day))
+		}
+	}
+	t.Run("AsItIs", conform(func(*influx.Config) {}))
+	t.Run("Gzip", conform(func(cfg *influx.Config) { cfg.Gzip, cfg.BatchSize = true, 100 }))
+	if server.Org == "" { // InfluxDB 1.8 does not mind an organization: it is asked as InfluxDB 2 is
+		t.Run("Flux", conform(func(cfg *influx.Config) { cfg.Org = "anyone" }))
+	}
+	t.Run("LargeRead", testLargeRead(server))
+	t.Run("Hostile", testHostile(server))
+	t.Run("Delete", testDelete(server))
+	t.Run("RefusedAlone", testRefusedAlone(server))
+}
+
 func TestServer(t *testing.T) {
 	server := influxtest.Start(t, influxtest.WithAuth("root"))
-	t.Run("Conformance", func(t *testing.T) {
-		storetest.Run(t, func(t *testing.T) storetest.Store {
-			t.Helper()
-			return open(t, server.Config(t, 60*barograph.Day))
-		}, storetest.RefusesOlderThan(90*barograph.Day))
-	})
 	t.Run("Bucket", testBucket(server))
 	t.Run("Token", testToken(server))
 	t.Run("Batches", testBatches(server))
+	t.Run("CreateBucket", testCreateBucket(server))
+	t.Run("MayNotCreate", testMayNotCreate(server))
 }
 
 func testBucket(server *influxtest.Server) func(*testing.T) {

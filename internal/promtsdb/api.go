@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime"
+	"time"
 
 	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/util/annotations"
@@ -20,29 +21,50 @@ const prometheusVersion = "3.15.0"
 // maxForm bounds the body of a query sent by POST.
 const maxForm = 1 << 20
 
-// Handler answers the Prometheus HTTP API below /api/v1/, as Grafana and others
-// use it of a Prometheus data source: its parameters, answers, status codes and
+// HandlerDeps are what the API shows besides what is stored. All may be left out.
+type HandlerDeps struct {
+	Ahead       Ahead  // nil: nothing
+	AheadMetric string // the name of its series
+	Rules       Rules  // nil: there are none
+	Warnings    Warnings
+	Interval    time.Duration // at which rules are looked at
+}
+
+// Handler answers the Prometheus HTTP API below /api/v1/, as Grafana, promtool
+// and others use it of a Prometheus: its parameters, answers, status codes and
 // limits. Times default to the store's clock and ranges to the whole retention.
-func (s *Store) Handler() http.Handler {
-	a := &api{s}
+func (s *Store) Handler(deps HandlerDeps) http.Handler {
+	a := &api{s, deps}
 	mux := http.NewServeMux()
 	for path, answer := range map[string]answerer{
-		"query":       a.query,
-		"query_range": a.queryRange,
-		"series":      a.series,
-		"labels":      a.labelNames,
+		"query":           a.query,
+		"query_range":     a.queryRange,
+		"query_exemplars": a.exemplars,
+		"format_query":    a.formatQuery,
+		"series":          a.inTurn(a.series),
+		"labels":          a.inTurn(a.labelNames),
 	} {
 		mux.Handle("GET /api/v1/"+path, a.handle(answer))
 		mux.Handle("POST /api/v1/"+path, a.handle(answer))
 	}
-	mux.Handle("GET /api/v1/label/{name}/values", a.handle(a.labelValues))
-	mux.Handle("GET /api/v1/metadata", a.handle(a.metadata))
-	mux.Handle("GET /api/v1/status/buildinfo", a.handle(a.buildInfo))
-	return mux
+	for path, answer := range map[string]answerer{
+		"label/{name}/values": a.inTurn(a.labelValues),
+		"metadata":            a.inTurn(a.metadata),
+		"rules":               a.rules,
+		"alerts":              a.alerts,
+		"status/buildinfo":    a.buildInfo,
+	} {
+		mux.Handle("GET /api/v1/"+path, a.handle(answer))
+	}
+	return compressed(mux)
 }
 
 // api is the store as HTTP sees it.
-type api struct{ *Store }
+type api struct {
+	*Store
+
+	deps HandlerDeps
+}
 
 // answerer returns what an answer has under "data".
 type answerer func(r *http.Request) (data any, notes annotations.Annotations, err error)
@@ -123,6 +145,17 @@ func (a *api) handle(answer answerer) http.Handler {
 	})
 }
 
+// inTurn has what looks at all series take turns with the queries.
+func (a *api) inTurn(answer answerer) answerer {
+	return func(r *http.Request) (any, annotations.Annotations, error) {
+		if _, err := a.turns.Insert(r.Context(), ""); err != nil {
+			return nil, nil, err
+		}
+		defer a.turns.Delete(0)
+		return answer(r)
+	}
+}
+
 // classify says how an error is to be answered. What the storage says is for the log.
 func (a *api) classify(ctx context.Context, err error) *apiError {
 	if e, ok := errors.AsType[*apiError](err); ok {
@@ -191,14 +224,6 @@ func (a *api) send(w http.ResponseWriter, status int, body []byte) {
 	if _, err := w.Write(body); err != nil { //nolint:gosec // JSON, and said to be
 		a.log.Debug("client did not take the answer", slog.Any("error", err))
 	}
-}
-
-// metadata is empty: samples come without type, unit or help text.
-func (*api) metadata(r *http.Request) (any, annotations.Annotations, error) {
-	if _, err := limitParam(r); err != nil {
-		return nil, nil, err
-	}
-	return struct{}{}, nil, nil
 }
 
 func (*api) buildInfo(*http.Request) (any, annotations.Annotations, error) {

@@ -17,8 +17,9 @@ import (
 func encodeResult(value parser.Value) ([]byte, error) {
 	body := []byte(`{"resultType":"` + string(value.Type()) + `","result":`)
 	switch v := value.(type) {
-	case promql.Scalar:
-		return appendPoint(body, v.T, v.V), nil
+	case promql.Scalar: // never with an exponent, unlike all others
+		body = append(appendTime(append(body, '['), v.T), `,"`...)
+		return append(strconv.AppendFloat(body, v.V, 'f', -1, 64), `"]`...), nil
 	case promql.String:
 		text, err := json.Marshal(v.V)
 		if err != nil {

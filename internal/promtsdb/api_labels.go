@@ -51,10 +51,7 @@ func (a *api) words(sel selection,
 		return nil, nil, err
 	}
 	defer func() { _ = q.Close() }() // only read from
-	hints := &storage.LabelHints{}
-	if sel.limit > 0 {
-		hints.Limit = sel.limit + 1 // to know whether there are more
-	}
+	hints := &storage.LabelHints{Limit: sel.limit + 1} // to know whether there are more
 	sets := sel.sets
 	if len(sets) == 0 {
 		sets = [][]*labels.Matcher{nil}
@@ -73,7 +70,7 @@ func (a *api) words(sel selection,
 	}
 	slices.Sort(all)
 	all = slices.Compact(all)
-	if sel.limit > 0 && len(all) > sel.limit {
+	if len(all) > sel.limit {
 		all = all[:sel.limit]
 		notes = notes.Add(errTruncated)
 	}
@@ -83,6 +80,9 @@ func (a *api) words(sel selection,
 func (a *api) series(r *http.Request) (any, annotations.Annotations, error) {
 	if len(r.Form["match[]"]) == 0 {
 		return nil, nil, badData("no match[] parameter provided")
+	}
+	if _, err := a.matchers(r); err != nil {
+		return nil, nil, badParam("match[]", err)
 	}
 	sel, err := a.selection(r)
 	if err != nil {
@@ -103,12 +103,12 @@ func (a *api) series(r *http.Request) (any, annotations.Annotations, error) {
 		set = storage.NewMergeSeriesSet(sets, 0, storage.ChainedSeriesMerge)
 	}
 	all := []labels.Labels{} // not null in JSON
-	notes := set.Warnings()
 	for set.Next() {
 		if err := r.Context().Err(); err != nil {
 			return nil, nil, err
 		}
-		if sel.limit > 0 && len(all) == sel.limit {
+		if len(all) == sel.limit {
+			notes := set.Warnings()
 			return all, notes.Add(errTruncated), nil
 		}
 		all = append(all, set.At().Labels())
@@ -116,11 +116,11 @@ func (a *api) series(r *http.Request) (any, annotations.Annotations, error) {
 	if err := set.Err(); err != nil {
 		return nil, nil, storageError(err)
 	}
-	return all, notes, nil
+	return all, set.Warnings(), nil
 }
 
 func (a *api) querier(sel selection) (storage.Querier, error) {
-	q, err := a.db.Querier(sel.from.UnixMilli(), sel.to.UnixMilli())
+	q, err := a.queryable(0).Querier(sel.from.UnixMilli(), sel.to.UnixMilli())
 	if err != nil {
 		return nil, storageError(err)
 	}

@@ -57,7 +57,7 @@ func timeParam(r *http.Request, name string, otherwise time.Time) (time.Time, er
 	}
 	t, err := parseTime(text)
 	if err != nil {
-		return time.Time{}, badParam(name, err)
+		return time.Time{}, badParam(name, fmt.Errorf("invalid time value for '%s': %w", name, err))
 	}
 	return t, nil
 }
@@ -91,18 +91,37 @@ func durationParam(r *http.Request, name string) (time.Duration, error) {
 	return d, nil
 }
 
+// lookbackParam reads for how long a sample counts, 0 for the usual time.
+func lookbackParam(r *http.Request) (time.Duration, error) {
+	text := r.FormValue("lookback_delta")
+	if text == "" {
+		return 0, nil
+	}
+	d, err := parseDuration(text)
+	if err != nil {
+		return 0, badData("error parsing lookback delta duration: %s", err)
+	}
+	return d, nil
+}
+
 // selection is what series, labels and label values are asked about.
 type selection struct {
 	from, to time.Time
 	sets     [][]*labels.Matcher // any of them; none chooses all
-	limit    int
+	limit    int             // at least 1
 }
+
+// maxListed bounds what is listed. Grafana asks for as many.
+const maxListed = 40_000
 
 func (a *api) selection(r *http.Request) (selection, error) {
 	var sel selection
 	var err error
 	if sel.limit, err = limitParam(r); err != nil {
 		return sel, err
+	}
+	if sel.limit == 0 || sel.limit > maxListed {
+		sel.limit = maxListed
 	}
 	if sel.from, err = timeParam(r, "start", time.Unix(-maxSeconds, 0)); err != nil {
 		return sel, err
@@ -113,13 +132,20 @@ func (a *api) selection(r *http.Request) (selection, error) {
 	if sel.to.Before(sel.from) {
 		return sel, badParam("end", errors.New("end timestamp must not be before start time"))
 	}
-	if sel.sets, err = a.parser.ParseMetricSelectors(r.Form["match[]"]); err != nil {
-		return sel, badData("%s", err)
+	sel.sets, err = a.matchers(r)
+	return sel, err
+}
+
+// matchers reads the sets of matchers that are asked for.
+func (a *api) matchers(r *http.Request) ([][]*labels.Matcher, error) {
+	sets, err := a.parser.ParseMetricSelectors(r.Form["match[]"])
+	if err != nil {
+		return nil, badData("%s", err)
 	}
-	if slices.ContainsFunc(sel.sets, matchesUnlabelled) {
-		return sel, badData("match[] must contain at least one non-empty matcher")
+	if slices.ContainsFunc(sets, matchesUnlabelled) {
+		return nil, badData("match[] must contain at least one non-empty matcher")
 	}
-	return sel, nil
+	return sets, nil
 }
 
 // matchesUnlabelled reports whether the matchers let a series without labels

@@ -21,7 +21,7 @@ func (a *api) query(r *http.Request) (any, annotations.Annotations, error) {
 		return nil, nil, err
 	}
 	return a.run(r, func(ctx context.Context, opts promql.QueryOpts) (promql.Query, error) {
-		return a.engine.NewInstantQuery(ctx, a.db, opts, r.FormValue("query"), at)
+		return a.engine.NewInstantQuery(ctx, a.queryable(opts.LookbackDelta()), opts, r.FormValue("query"), at)
 	})
 }
 
@@ -49,7 +49,7 @@ func (a *api) queryRange(r *http.Request) (any, annotations.Annotations, error) 
 		return nil, nil, badData("exceeded maximum resolution of 11,000 points per timeseries. Try decreasing the query resolution (?step=XX)")
 	}
 	return a.run(r, func(ctx context.Context, opts promql.QueryOpts) (promql.Query, error) {
-		return a.engine.NewRangeQuery(ctx, a.db, opts, r.FormValue("query"), start, end, step)
+		return a.engine.NewRangeQuery(ctx, a.queryable(opts.LookbackDelta()), opts, r.FormValue("query"), start, end, step)
 	})
 }
 
@@ -66,7 +66,7 @@ func (a *api) run(r *http.Request, prepare func(context.Context, promql.QueryOpt
 		return nil, nil, err
 	}
 	defer cancel()
-	lookback, err := durationParam(r, "lookback_delta")
+	lookback, err := lookbackParam(r)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -140,4 +140,32 @@ func truncate(result *promql.Result, limit int) bool {
 		}
 	}
 	return false
+}
+
+// formatQuery returns the query as it is written best.
+func (a *api) formatQuery(r *http.Request) (any, annotations.Annotations, error) {
+	expr, err := a.parser.ParseExpr(r.FormValue("query"))
+	if err != nil {
+		return nil, nil, badParam("query", err)
+	}
+	return expr.Pretty(0), nil, nil
+}
+
+// exemplars finds none: samples come without.
+func (a *api) exemplars(r *http.Request) (any, annotations.Annotations, error) {
+	start, err := timeParam(r, "start", time.Unix(-maxSeconds, 0))
+	if err != nil {
+		return nil, nil, err
+	}
+	end, err := timeParam(r, "end", time.Unix(maxSeconds, 0))
+	if err != nil {
+		return nil, nil, err
+	}
+	if end.Before(start) {
+		return nil, nil, badData("end timestamp must not be before start timestamp")
+	}
+	if _, err := a.parser.ParseExpr(r.FormValue("query")); err != nil {
+		return nil, nil, badData("%s", err)
+	}
+	return []struct{}{}, nil, nil
 }

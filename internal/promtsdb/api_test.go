@@ -42,7 +42,7 @@ func apiStore(tb testing.TB, change func(*promtsdb.Config)) *promtsdb.Store {
 }
 
 func TestAPIAnswers(t *testing.T) {
-	h := apiStore(t, nil).Handler()
+	h := apiStore(t, nil).Handler(promtsdb.HandlerDeps{})
 	const base = "1772359200" // 2026-03-01T10:00:00Z
 	tests := []struct {
 		name, path string
@@ -62,7 +62,8 @@ func TestAPIAnswers(t *testing.T) {
 		{"scalar", "query?query=1%2B1", "", 200, `{"status":"success","data":{"resultType":"scalar","result":[1772362800,"2"]}}`},
 		{"string", `query?query="<a>"`, "", 200, `{"status":"success","data":{"resultType":"string","result":[1772362800,"\u003ca\u003e"]}}`},
 		{"not finite", "query?query=vector(1)/0&time=-1.25", "", 200, `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[-1.250,"+Inf"]}]}}`},
-		{"tiny and huge", "query?query=1e-7*1e-3&time=0", "", 200, `{"status":"success","data":{"resultType":"scalar","result":[0,"1e-10"]}}`},
+		{"tiny", "query?query=vector(1e-7*1e-3)&time=0", "", 200, `{"status":"success","data":{"resultType":"vector","result":[{"metric":{},"value":[0,"1e-10"]}]}}`},
+		{"tiny scalar", "query?query=1e-7*1e-3&time=0", "", 200, `{"status":"success","data":{"resultType":"scalar","result":[0,"0.0000000001"]}}`},
 		{"raw samples", "query?query=load{host='b'}[2m]&time=" + base, "", 200, `{"status":"success","data":{"resultType":"matrix","result":[]}}`},
 		{"range vector", "query?query=load{host='b'}[2m]&time=1772359320", "", 200, `{"status":"success","data":{"resultType":"matrix","result":[` +
 			`{"metric":{"__name__":"load","host":"b"},"values":[[1772359200.500,"0"],[1772359260.500,"0.25"]]}]}}`},
@@ -77,7 +78,7 @@ func TestAPIAnswers(t *testing.T) {
 		{"stats", "query?query=load&stats=all", "", 200, `{"status":"success","data":{…,"stats":{"timings":{…},"samples":{…}}}}`},
 		{"syntax", "query?query=load{", "", 400, `{"status":"error","errorType":"bad_data","error":"invalid parameter \"query\": 1:6: parse error: …"}`},
 		{"no query", "query", "", 400, `{"status":"error","errorType":"bad_data","error":"invalid parameter \"query\": unknown position: parse error: no expression found in input"}`},
-		{"bad time", "query?query=1&time=soon", "", 400, `{"status":"error","errorType":"bad_data","error":"invalid parameter \"time\": cannot parse \"soon\" to a valid timestamp"}`},
+		{"bad time", "query?query=1&time=soon", "", 400, `{"status":"error","errorType":"bad_data","error":"invalid parameter \"time\": invalid time value for 'time': cannot parse \"soon\" to a valid timestamp"}`},
 		{"bad limit", "query?query=1&limit=-1", "", 400, `{"status":"error","errorType":"bad_data","error":"invalid parameter \"limit\": limit must be non-negative"}`},
 		{"bad timeout", "query?query=1&timeout=x", "", 400, `{"status":"error","errorType":"bad_data","error":"invalid parameter \"timeout\": cannot parse \"x\" to a valid duration"}`},
 		{"timed out", "query?query=load&timeout=0", "", 503, `{"status":"error","errorType":"timeout","error":"…"}`},
@@ -89,7 +90,7 @@ func TestAPIAnswers(t *testing.T) {
 		{"series of several", "series", "match[]=load{host='b'}&match[]={host='b'}&match[]=os_updates", 200, `{"status":"success","data":[{"__name__":"load","host":"b"},{"__name__":"os_updates","host":"a"}]}`},
 		{"series limit", "series?match[]=load&limit=1", "", 200, `{"status":"success","data":[{"__name__":"load","host":"a"}],"warnings":["results truncated due to limit"]}`},
 		{"no series", "series?match[]=nothing", "", 200, `{"status":"success","data":[]}`},
-		{"series of everything", "series?match[]={host=~'.*'}", "", 400, `{"status":"error","errorType":"bad_data","error":"match[] must contain at least one non-empty matcher"}`},
+		{"series of everything", "series?match[]={host=~'.*'}", "", 400, `{"status":"error","errorType":"bad_data","error":"invalid parameter \"match[]\": match[] must contain at least one non-empty matcher"}`},
 		{"series without match", "series", "", 400, `{"status":"error","errorType":"bad_data","error":"no match[] parameter provided"}`},
 		{"labels", "labels", "", 200, `{"status":"success","data":["__name__","host"]}`},
 		{"labels matched", "labels", "match[]=load&match[]=os_updates&limit=1", 200, `{"status":"success","data":["__name__"],"warnings":["results truncated due to limit"]}`},
@@ -98,7 +99,18 @@ func TestAPIAnswers(t *testing.T) {
 		{"values of an unknown label", "label/nothing/values", "", 200, `{"status":"success","data":[]}`},
 		{"values of a bad label", "label/%FF/values", "", 400, `{"status":"error","errorType":"bad_data","error":"invalid label name: \"\\xff\""}`},
 		{"values of another time", "label/host/values?start=0&end=1", "", 200, `{"status":"success","data":[]}`},
-		{"metadata", "metadata?limit=5", "", 200, `{"status":"success","data":{}}`},
+		{"metadata", "metadata?limit=5", "", 200, `{"status":"success","data":{"os_updates":[{"type":"gauge","help":"Updates of the operating system that are not installed.","unit":""}]}}`},
+		{"metadata of another metric", "metadata?metric=load", "", 200, `{"status":"success","data":{}}`},
+		{"metadata without room", "metadata?limit=0", "", 200, `{"status":"success","data":{}}`},
+		{"bad metadata limit", "metadata?limit=x", "", 400, `{"status":"error","errorType":"bad_data","error":"limit must be a number"}`},
+		{"formatted", "format_query?query=sum(load)by(host)", "", 200, `{"status":"success","data":"sum by (host) (load)"}`},
+		{"formatted by POST", "format_query", "query=1%2B1", 200, `{"status":"success","data":"1 + 1"}`},
+		{"not to be formatted", "format_query?query=load{", "", 400, `{"status":"error","errorType":"bad_data","error":"invalid parameter \"query\": 1:6: parse error: …"}`},
+		{"exemplars", "query_exemplars?query=load", "", 200, `{"status":"success","data":[]}`},
+		{"exemplars backwards", "query_exemplars?query=load&start=2&end=1", "", 400, `{"status":"error","errorType":"bad_data","error":"end timestamp must not be before start timestamp"}`},
+		{"bad lookback", "query?query=1&lookback_delta=x", "", 400, `{"status":"error","errorType":"bad_data","error":"error parsing lookback delta duration: cannot parse \"x\" to a valid duration"}`},
+		{"no rules", "rules", "", 200, `{"status":"success","data":{"groups":[]}}`},
+		{"no alerts", "alerts", "", 200, `{"status":"success","data":{"alerts":[]}}`},
 		{"build", "status/buildinfo", "", 200, `{"status":"success","data":{"version":"3.15.0","revision":"","branch":"barograph",…}}`},
 		{"unknown", "status/nothing", "", 404, `…`},
 	}
@@ -140,7 +152,7 @@ func TestAPILimits(t *testing.T) {
 	h := apiStore(t, func(c *promtsdb.Config) {
 		c.Query.MaxSamples = 50
 		c.Query.Lookback = barograph.Duration(3 * time.Hour)
-	}).Handler()
+	}).Handler(promtsdb.HandlerDeps{})
 	if status, body := ask(t, h, "query?query=load[1h]", ""); status != 422 || !strings.Contains(body, "too many samples") {
 		t.Errorf("a query of too many samples: %d %s", status, body)
 	}
@@ -157,7 +169,7 @@ func TestAPIOfClosedStore(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if status, body := ask(t, s.Handler(), "query?query=1", ""); status != 503 || !strings.Contains(body, `"unavailable"`) {
+	if status, body := ask(t, s.Handler(promtsdb.HandlerDeps{}), "query?query=1", ""); status != 503 || !strings.Contains(body, `"unavailable"`) {
 		t.Errorf("%d %s", status, body)
 	}
 }
@@ -165,10 +177,11 @@ func TestAPIOfClosedStore(t *testing.T) {
 // FuzzAPI sends any parameters to every endpoint: the answer is JSON and no
 // fault of ours, whatever they are.
 func FuzzAPI(f *testing.F) {
-	h := apiStore(f, nil).Handler()
+	h := apiStore(f, nil).Handler(promtsdb.HandlerDeps{Ahead: &curves{}, AheadMetric: "ahead", Rules: warned{}, Warnings: warned{}})
 	for _, query := range []string{
 		"load", "rate(load[5m])", "sum by (host) (load)", "load offset -1h", "load @ 1e12", "load[5m:1s]", "{__name__=~\".+\"}",
 		"quantile_over_time(2, load[1h])", "label_replace(load, \"$1\", \"x\", \"host\", \"(\")", "predict_linear(load[1h], 1e300)", "1", "\"x\"",
+		"ahead", "ahead offset -9h", "rate(ahead[1ms])", "ahead[10y]", "{__name__=~\"ahead|load\"}", "sum_over_time(ahead[1d:1ms])",
 	} {
 		f.Add(uint8(0), query, "1772362800", "1772362860", "15", "1s", "5", "load", "host")
 	}
@@ -176,7 +189,7 @@ func FuzzAPI(f *testing.F) {
 	f.Add(uint8(2), "", "0001-01-01T00:00:00Z", "9999-12-31T23:59:59Z", "1ms", "0", "0", "{a=~\"(\"}", "..")
 	f.Add(uint8(3), "load", "-1e12", "1e12", "9e9", "2m", "1", "{host!=\"\"}", "__name__")
 	f.Fuzz(func(t *testing.T, endpoint uint8, query, start, end, step, timeout, limit, match, label string) {
-		path := []string{"query", "query_range", "series", "labels", "label/" + url.PathEscape(label) + "/values", "metadata"}[endpoint%6]
+		path := []string{"query", "query_range", "series", "labels", "label/" + url.PathEscape(label) + "/values", "metadata", "format_query", "query_exemplars", "rules"}[endpoint%9]
 		form := url.Values{
 			"query": {query}, "time": {start}, "start": {start}, "end": {end}, "step": {step}, "timeout": {timeout}, "limit": {limit},
 			"match[]": {match}, "lookback_delta": {step},
@@ -197,7 +210,7 @@ func FuzzAPI(f *testing.F) {
 func ExampleStore_Handler() {
 	mux := http.NewServeMux()
 	var store *promtsdb.Store // as Open returns it
-	mux.Handle("/prometheus/", http.StripPrefix("/prometheus", store.Handler()))
+	mux.Handle("/prometheus/", http.StripPrefix("/prometheus", store.Handler(promtsdb.HandlerDeps{})))
 	fmt.Println("Grafana's data source: http://127.0.0.1:10130/prometheus")
 	// Output: Grafana's data source: http://127.0.0.1:10130/prometheus
 }

@@ -95,3 +95,53 @@ func BenchmarkSelect(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkRangeQuery asks by HTTP for 1,000 series at 56 steps of five minutes,
+// with nothing ahead and with something.
+func BenchmarkRangeQuery(b *testing.B) {
+	store := openStore(b, b.TempDir(), func(c *promtsdb.Config, _ *promtsdb.Deps) { c.Durability = promtsdb.DurabilityOS })
+	series, now := fleet(1000), time.Now().Truncate(time.Minute)
+	for minute := -5 * 60; minute <= 0; minute++ {
+		batch := make([]barograph.Sample, len(series))
+		for i, s := range series {
+			batch[i] = barograph.Sample{Series: s, UnixMilli: now.Add(time.Duration(minute) * time.Minute).UnixMilli(), Value: float64((minute*7 + i*13) % 1000)}
+		}
+		if err := store.Write(b.Context(), batch); err != nil {
+			b.Fatal(err)
+		}
+	}
+	path := fmt.Sprintf(`query_range?query={site="fra"}&start=%d&end=%d&step=300`, now.Add(-55*5*time.Minute).Unix(), now.Unix())
+	for name, deps := range map[string]promtsdb.HandlerDeps{"stored": {}, "ahead": {Ahead: &curves{}, AheadMetric: "ahead"}} {
+		h := store.Handler(deps)
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if status, body := ask(b, h, path, ""); status != 200 || len(body) < 1_000_000 {
+					b.Fatal(status, len(body))
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkSeries lists 10,000 series that were seen within the last hour.
+func BenchmarkSeries(b *testing.B) {
+	store := openStore(b, b.TempDir(), func(c *promtsdb.Config, _ *promtsdb.Deps) { c.Durability = promtsdb.DurabilityOS })
+	now := time.Now()
+	for minute := -120; minute <= 0; minute += 2 {
+		batch := make([]barograph.Sample, 0, 10_000)
+		for _, s := range fleet(10_000) {
+			batch = append(batch, barograph.Sample{Series: s, UnixMilli: now.Add(time.Duration(minute) * time.Minute).UnixMilli(), Value: 1})
+		}
+		if err := store.Write(b.Context(), batch); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		found, more, err := store.Series(b.Context(), barograph.SeriesQuery{From: now.Add(-time.Hour), To: now.Add(time.Minute), Limit: 101})
+		if err != nil || len(found) != 101 || !more {
+			b.Fatal(err, len(found), more)
+		}
+	}
+}

@@ -20,6 +20,8 @@ type entry struct {
 	ref  storage.SeriesRef
 	next *entry // other series of the same hash
 
+	follower atomic.Pointer[entry] // the series that came behind this one lately
+
 	known bool    // whether last and value are, or have to be read first
 	last  int64   // time of the newest sample, noSample if there is none
 	value float64 // of the newest sample
@@ -48,13 +50,29 @@ func (c *cache) findAll(samples []barograph.Sample, found []*entry) []*entry {
 	defer c.mu.RUnlock()
 	var last *entry
 	for i := range samples {
-		s := &samples[i].Series
-		if last == nil || !sameSeries(last.lset, s) { // runs of one series are common
-			last = c.find(s.Hash(c.seed), s)
-		}
+		last = c.findBehind(last, &samples[i].Series)
 		found = append(found, last)
 	}
 	return found
+}
+
+// findBehind is called with mu held. Senders send their series in the same order
+// again and again, and some send runs of one series: so it guesses first.
+func (c *cache) findBehind(last *entry, s *barograph.Series) *entry {
+	if last == nil {
+		return c.find(s.Hash(c.seed), s)
+	}
+	if guess := last.follower.Load(); guess != nil && sameSeries(guess.lset, s) && !guess.gone.Load() {
+		return guess
+	}
+	if sameSeries(last.lset, s) {
+		return last
+	}
+	e := c.find(s.Hash(c.seed), s)
+	if e != nil {
+		last.follower.Store(e)
+	}
+	return e
 }
 
 // find is called with mu held.
@@ -101,6 +119,7 @@ func (c *cache) drop(lset labels.Labels, ref storage.SeriesRef) {
 			continue
 		}
 		e.gone.Store(true)
+		e.follower.Store(nil) // else one that is gone could keep another
 		switch {
 		case before != nil:
 			before.next = e.next

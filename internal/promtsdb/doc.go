@@ -5,7 +5,7 @@
 //	…
 //	defer store.Close()
 //	err = store.Write(ctx, samples)
-//	mux.Handle("/prometheus/", http.StripPrefix("/prometheus", store.Handler()))
+//	mux.Handle("/prometheus/", http.StripPrefix("/prometheus", store.Handler(promtsdb.HandlerDeps{})))
 //
 // # Guarantees
 //

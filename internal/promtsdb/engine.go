@@ -9,13 +9,13 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
-func newEngine(cfg QueryConfig, log *slog.Logger, p parser.Parser) *promql.Engine {
+func newEngine(cfg QueryConfig, log *slog.Logger, p parser.Parser, turns slots) *promql.Engine {
 	return promql.NewEngine(promql.EngineOpts{
 		Logger:                   quiet(log),
 		MaxSamples:               cfg.MaxSamples,
 		Timeout:                  cfg.Timeout.Std(),
 		LookbackDelta:            cfg.Lookback.Std(),
-		ActiveQueryTracker:       make(slots, cfg.Concurrency),
+		ActiveQueryTracker:       turns,
 		NoStepSubqueryIntervalFn: func(int64) int64 { return time.Minute.Milliseconds() },
 		EnableAtModifier:         true,
 		EnableNegativeOffset:     true,

@@ -80,3 +80,6 @@ func (s *Store) BreakLog() error {
 	}
 	return nil
 }
+
+// Slots returns the turns of lists and of queries.
+func (s *Store) Slots() (lists, queries chan struct{}) { return s.lists, s.turns }

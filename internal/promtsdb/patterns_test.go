@@ -5,12 +5,14 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/barograph/barograph/internal/promtsdb"
 )
 
 // TestAPIRefusesHugePatterns wants queries refused whose patterns would take
 // seconds to compile, wherever they stand.
 func TestAPIRefusesHugePatterns(t *testing.T) {
-	h := apiStore(t, nil).Handler()
+	h := apiStore(t, nil).Handler(promtsdb.HandlerDeps{})
 	huge := "(?:" + strings.Repeat("a?", 1500) + "){1000}"
 	folded := "(?i)" + strings.Repeat("[B-\U0001e942]", 1000)
 	for _, query := range []string{

@@ -44,6 +44,8 @@ type Store struct {
 	tails  []*logTail
 	syncer syncer
 	engine *promql.Engine
+	turns  slots // of queries
+	lists  slots // of lists of series, for which a query may ask
 	parser parser.Parser
 
 	appending sync.Mutex            // one writer appends at a time; see Write
@@ -80,6 +82,9 @@ func Open(cfg Config, deps Deps) (*Store, error) {
 	if err := makeDir(deps.Dir); err != nil {
 		return nil, fmt.Errorf("make series store %s: %w", deps.Dir, err)
 	}
+	if err := removeSnapshot(filepath.Join(deps.Dir, snapshotDir)); err != nil {
+		return nil, err
+	}
 	lifecycle := &lifecycle{cache: s.cache, limit: uint64(max(cfg.MaxSeries, 0))}
 	db, err := tsdb.Open(deps.Dir, quiet(deps.Logger), s.wbl, options(cfg, lifecycle), nil)
 	if errors.Is(err, syscall.EWOULDBLOCK) {
@@ -96,7 +101,8 @@ func Open(cfg Config, deps Deps) (*Store, error) {
 	}
 	s.syncer.flush = s.flush
 	s.parser = boundedParser{parser.NewParser(parser.Options{})}
-	s.engine = newEngine(cfg.Query, deps.Logger, s.parser)
+	s.turns, s.lists = make(slots, cfg.Query.Concurrency), make(slots, cfg.Query.Concurrency)
+	s.engine = newEngine(cfg.Query, deps.Logger, s.parser, s.turns)
 	deps.Metrics.GetOrCreateGauge("barograph_store_head_series", func() float64 { return float64(db.Head().NumSeries()) })
 	return s, nil
 }

@@ -121,7 +121,7 @@ func testRollupLikeRaw(f fixture) {
 				q := barograph.Query{
 					Selector: mustSelector("m"), From: f.base, To: f.base.Add(time.Hour), Step: step, Rollup: tt.rollup,
 				}
-				if diff := cmp.Diff(want, f.query(t, q), cmpopts.EquateApprox(0, 1e-12)); diff != "" {
+				if diff := cmp.Diff(want, f.query(t, q), cmpopts.EquateApprox(f.rounds, 1e-12)); diff != "" {
 					t.Errorf("(-want +got):\n%s", diff)
 				}
 			})

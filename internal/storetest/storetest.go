@@ -1,6 +1,6 @@
 // Package storetest is the conformance suite of series stores: what the
-// contracts of barograph.SampleWriter and barograph.SampleReader promise, as
-// tests that every backend runs.
+// contracts of barograph.SampleWriter, barograph.SampleReader and
+// barograph.SeriesLister promise, as tests that every backend runs.
 //
 //	func TestConformance(t *testing.T) {
 //		storetest.Run(t, func(t *testing.T) storetest.Store { return openEmpty(t) })
@@ -28,6 +28,7 @@ import (
 type Store interface {
 	barograph.SampleWriter
 	barograph.SampleReader
+	barograph.SeriesLister
 }
 
 // Option tells the suite what a backend can do beyond the contract.
@@ -37,6 +38,19 @@ type Option func(*suite)
 // samples of this age, for good and one by one.
 func RefusesOlderThan(age time.Duration) Option {
 	return func(s *suite) { s.tooOld = age }
+}
+
+// Rounds says that the backend keeps values in decimal, and so much of a value
+// may be lost, as a part of it; values that many powers of ten lie between
+// don't stay well in one series.
+func Rounds(part float64) Option {
+	return func(s *suite) { s.rounds = part }
+}
+
+// RegexpsMiss says that the backend's expressions don't match these values of
+// labels as they should.
+func RegexpsMiss(values ...string) Option {
+	return func(s *suite) { s.missed = values }
 }
 
 // Run runs the suite. open returns an empty store that is closed when its test
@@ -58,6 +72,8 @@ func Run(t *testing.T, open func(t *testing.T) Store, options ...Option) {
 type suite struct {
 	base   time.Time // the time that tests count from
 	tooOld time.Duration
+	rounds float64  // part of a value
+	missed []string // values that no expression is tried on
 }
 
 type test struct {
@@ -89,6 +105,9 @@ func (s suite) tests() []test {
 		{"Limits", testLimits},
 		{"Floats", testFloats},
 		{"ManySeries", testManySeries},
+		{"ListSeries", testListSeries},
+		{"ListSeriesInRange", testListSeriesInRange},
+		{"ListSeriesLimit", testListSeriesLimit},
 		{"Concurrent", testConcurrent},
 		{"Cancelled", testCancelled},
 	}
@@ -149,10 +168,18 @@ func (f fixture) expect(t *testing.T, q barograph.Query, want ...barograph.Serie
 	slices.SortFunc(want, func(a, b barograph.SeriesPoints) int {
 		return strings.Compare(a.Series.String(), b.Series.String())
 	})
-	if diff := cmp.Diff(want, f.query(t, q), cmpopts.EquateEmpty()); diff != "" {
+	if diff := cmp.Diff(want, f.query(t, q), cmpopts.EquateEmpty(), f.equate()); diff != "" {
 		t.Errorf("Select(%s) from %s to %s step %s %s (-want +got):\n%s", q.Selector,
 			q.From.Format(time.TimeOnly), q.To.Format(time.TimeOnly), q.Step, q.Rollup, diff)
 	}
+}
+
+// equate compares values as exactly as the backend keeps them.
+func (s suite) equate() cmp.Option {
+	if s.rounds > 0 {
+		return cmpopts.EquateApprox(s.rounds, 0)
+	}
+	return cmp.Options{}
 }
 
 // series returns a series from its metric and pairs of label name and value.
@@ -232,6 +259,9 @@ func testCancelled(f fixture) {
 	}
 	if _, err := f.store.Select(ctx, f.all("m")); err == nil {
 		t.Error("Select with a cancelled context returned no error")
+	}
+	if _, _, err := f.store.Series(ctx, f.allSeries("m")); err == nil {
+		t.Error("Series with a cancelled context returned no error")
 	}
 	f.write(t, data...) // the store still works
 	f.expect(t, f.all("m"), data...)

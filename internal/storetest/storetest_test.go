@@ -79,6 +79,17 @@ func (m *memory) Select(ctx context.Context, q barograph.Query) ([]barograph.Ser
 	return out, nil
 }
 
+func (m *memory) Series(ctx context.Context, q barograph.SeriesQuery) (found []barograph.Series, more bool, err error) {
+	points, err := m.Select(ctx, barograph.Query{Selector: q.Selector, From: q.From, To: q.To})
+	for _, sp := range points {
+		found = append(found, sp.Series)
+	}
+	if q.Limit > 0 && len(found) > q.Limit {
+		return found[:q.Limit], true, err
+	}
+	return found, false, err
+}
+
 func roll(points []barograph.Point, step int64, r barograph.Rollup) []barograph.Point {
 	var out []barograph.Point
 	for len(points) > 0 {

@@ -3,6 +3,7 @@ package storetest
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"time"
 
 	"github.com/barograph/barograph"
@@ -88,6 +89,9 @@ func testRegexpOnStrangeValues(f fixture) {
 	t := f.t
 	var data []barograph.SeriesPoints
 	for i, v := range strangeValues() {
+		if slices.Contains(f.missed, v) {
+			continue
+		}
 		data = append(data, barograph.SeriesPoints{Series: series("m", "a", v), Points: f.points(time.Second, float64(i))})
 	}
 	f.write(t, data...)

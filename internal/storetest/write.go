@@ -111,9 +111,26 @@ func testFloats(f fixture) {
 		1e300, -1e300, 1e-300, math.MaxFloat64, -math.MaxFloat64, math.SmallestNonzeroFloat64,
 		math.Nextafter(1, 2), math.Nextafter(1, 0), 1e21, 1e-7,
 	}
+	if f.rounds > 0 {
+		testFloatsAlone(f, values)
+		return
+	}
 	want := barograph.SeriesPoints{Series: series("m"), Points: f.points(time.Second, values...)}
 	f.write(t, want)
 	f.expect(t, f.all("m"), want)
+}
+
+// testFloatsAlone has a series of its own for each value.
+func testFloatsAlone(f fixture, values []float64) {
+	var data []barograph.SeriesPoints
+	for i, v := range values {
+		if math.Abs(v) == math.SmallestNonzeroFloat64 {
+			continue // no decimal has its few digits
+		}
+		data = append(data, barograph.SeriesPoints{Series: series("m", "number", fmt.Sprint(i)), Points: f.points(time.Second, v)})
+	}
+	f.write(f.t, data...)
+	f.expect(f.t, f.all("m"), data...)
 }
 
 func testManySeries(f fixture) {

@@ -14,6 +14,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync/atomic"
@@ -40,21 +41,31 @@ type Server struct {
 // Option changes the server that Start starts.
 type Option func(*options)
 
-type options struct{ admin string }
+type options struct {
+	admin  string
+	noFlux bool
+	disk   int // bytes; 0: the machine's
+}
 
 // WithAuth starts the server with authentication, and an administrator of this
-// name whose password is "secret". A server named by the environment keeps its
-// own ways.
+// name whose password is "secret".
 func WithAuth(admin string) Option { return func(o *options) { o.admin = admin } }
 
-// Start returns a running server.
+// WithoutFlux starts the server as it comes, without flux-enabled.
+func WithoutFlux() Option { return func(o *options) { o.noFlux = true } }
+
+// WithDisk gives the server a disk of its own of so many bytes. Where the
+// machine does not let programs mount one the test is skipped.
+func WithDisk(size int) Option { return func(o *options) { o.disk = size } }
+
+// Start returns a running server. Only one that it starts itself knows options.
 func Start(tb testing.TB, opts ...Option) *Server {
 	tb.Helper()
 	var o options
 	for _, option := range opts {
 		option(&o)
 	}
-	if address := enginetest.Env("BAROGRAPH_TEST_INFLUX_URL"); address != "" {
+	if address := enginetest.Env("BAROGRAPH_TEST_INFLUX_URL"); address != "" && len(opts) == 0 {
 		return &Server{
 			URL: address, Org: enginetest.Env("BAROGRAPH_TEST_INFLUX_ORG"),
 			Token: barograph.Secret(enginetest.Env("BAROGRAPH_TEST_INFLUX_TOKEN")),
@@ -111,6 +122,14 @@ func (s *Server) createBucket(tb testing.TB, name string, retention time.Duratio
 	})
 }
 
+// AddUser makes a user of InfluxDB 1.8 who may read and write the database, and
+// nothing else, and returns the token.
+func (s *Server) AddUser(tb testing.TB, name, database string) barograph.Secret {
+	tb.Helper()
+	s.statement(tb, fmt.Sprintf(`CREATE USER "%s" WITH PASSWORD 'secret'; GRANT ALL ON "%s" TO "%s"`, name, database, name))
+	return barograph.Secret(name + ":secret")
+}
+
 // statement runs a statement of InfluxDB 1.8's own language.
 func (s *Server) statement(tb testing.TB, text string) {
 	tb.Helper()
@@ -142,12 +161,31 @@ func run(tb testing.TB, o options) (address string, process *enginetest.Process)
 	dir := tb.TempDir()
 	address, internal := enginetest.FreeAddress(tb), enginetest.FreeAddress(tb)
 	config := filepath.Join(dir, "influxdb.conf")
-	text := fmt.Sprintf(configText, internal, dir, address, o.admin != "")
+	text := fmt.Sprintf(configText, internal, dir, address, o.admin != "", !o.noFlux)
 	if err := os.WriteFile(config, []byte(text), 0o600); err != nil {
 		tb.Fatal(err)
 	}
 	program := enginetest.Program(tb, "influxd", "BAROGRAPH_TEST_INFLUXD")
-	return address, enginetest.Start(tb, enginetest.Answers("http://"+address+"/health"), program, "-config", config)
+	ready := enginetest.Answers("http://" + address + "/health")
+	if o.disk == 0 {
+		return address, enginetest.Start(tb, ready, program, "-config", config)
+	}
+	return address, enginetest.Start(tb, ready, unshare(tb), "--user", "--map-root-user", "--mount", "sh", "-c",
+		fmt.Sprintf(`for part in meta data wal; do mkdir -p "$0/$part"; done && mount -t tmpfs -o size=%d none "$0/wal" && exec "$1" -config "$2"`, o.disk),
+		dir, program, config)
+}
+
+// unshare returns the program that lets others mount, if it may.
+func unshare(tb testing.TB) string {
+	tb.Helper()
+	path, err := exec.LookPath("unshare")
+	if err == nil {
+		err = exec.CommandContext(tb.Context(), path, "--user", "--map-root-user", "--mount", "mount", "-t", "tmpfs", "none", tb.TempDir()).Run() //nolint:gosec // found in PATH
+	}
+	if err != nil {
+		tb.Skipf("no program may mount a disk of its own here: %v", err)
+	}
+	return path
 }
 
 const configText = `reporting-disabled = true
@@ -163,7 +201,7 @@ bind-address = %q
 [http]
   bind-address = %[3]q
   auth-enabled = %[4]t
-  flux-enabled = true
+  flux-enabled = %[5]t
   log-enabled = false
 [logging]
   level = "warn"
