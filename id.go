@@ -3,6 +3,7 @@ package barograph
 import (
 	"crypto/rand"
 	"encoding/binary"
+	"strings"
 	"time"
 )
 
@@ -17,8 +18,28 @@ func NewID(prefix string, now time.Time) string {
 	return prefix + "_" + crockford(b)
 }
 
+// TimeOfID returns when an identifier of NewID was made, to the millisecond;
+// false: it is none.
+func TimeOfID(id string) (made time.Time, ok bool) {
+	const timed = 10
+	_, random, _ := strings.Cut(id, "_")
+	if len(random) < timed {
+		return time.Time{}, false
+	}
+	var millis int64
+	for _, c := range []byte(random[:timed]) {
+		digit := strings.IndexByte(alphabet, c)
+		if digit < 0 {
+			return time.Time{}, false
+		}
+		millis = millis<<5 | int64(digit)
+	}
+	return time.UnixMilli(millis).UTC(), true
+}
+
+const alphabet = "0123456789abcdefghjkmnpqrstvwxyz"
+
 func crockford(b [16]byte) string {
-	const alphabet = "0123456789abcdefghjkmnpqrstvwxyz"
 	hi, lo := binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:])
 	var out [26]byte
 	for i := len(out) - 1; i >= 0; i-- {

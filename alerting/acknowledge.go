@@ -14,6 +14,23 @@ import (
 type acknowledged struct {
 	mu     sync.Mutex
 	topics map[string]bool
+	doubts map[string]bool // topics of which only the database knows whether they were
+}
+
+// doubt has the database asked about the topic.
+func (a *acknowledged) doubt(topic string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.doubts == nil {
+		a.doubts = map[string]bool{}
+	}
+	a.doubts[topic] = true
+}
+
+func (a *acknowledged) doubtful(topic string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.doubts[topic]
 }
 
 func (a *acknowledged) add(topic string) {
@@ -32,9 +49,10 @@ func (a *acknowledged) silence(ds []barograph.Delivery, e barograph.Event, now t
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	switch {
-	case !a.topics[about]:
 	case e.Type.Ends():
 		delete(a.topics, about)
+		delete(a.doubts, about)
+	case !a.topics[about]:
 	case e.Type == barograph.EventPredictionUpdated:
 		for i := range ds {
 			ds[i] = finish(ds[i], barograph.DeliverySilenced, now)
@@ -63,6 +81,7 @@ func (e *Engine) Acknowledge(ctx context.Context, id string, ack barograph.Ackno
 		Acks: []barograph.Ack{{Topic: id, Acknowledgement: ack}}, Events: []barograph.Event{event},
 	})
 	if err != nil {
+		e.queue.acknowledged.doubt(id) // it may be on record all the same
 		return fmt.Errorf("record the acknowledgement of %s: %w", id, err)
 	}
 	e.queue.acknowledged.add(id)

@@ -82,7 +82,7 @@ type Dispatcher struct {
 	sending  sync.WaitGroup
 
 	// The rest belongs to Run's goroutine.
-	tookOver  bool
+	tookOver  bool // nothing is claimed but what is in flight
 	flight    *inFlight
 	unsaved   []try
 	retries   []time.Time // when tries that were planned here are due

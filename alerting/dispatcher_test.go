@@ -505,6 +505,54 @@ func TestNothingIsSentTwiceWhileResultsCannotBeSaved(t *testing.T) {
 	})
 }
 
+// doubtful is a database that is lost while it takes claims: they are made, and
+// nobody is told.
+type doubtful struct {
+	*configdb.DB
+
+	lost atomic.Bool
+}
+
+func (s *doubtful) ClaimDeliveries(ctx context.Context, ids []barograph.DeliveryID, c barograph.Claim) ([]barograph.DueDelivery, error) {
+	claimed, err := s.DB.ClaimDeliveries(ctx, ids, c)
+	if s.lost.CompareAndSwap(true, false) {
+		return nil, errors.New("the connection broke")
+	}
+	return claimed, err
+}
+
+func TestClaimsThatNobodyKnowsOfAreGivenBack(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		db := &doubtful{DB: database(t, subscription("sub_1", hook("ept_1", "https://a")))}
+		var slow, quick atomic.Int32
+		d := dispatcher(t, db, func(_ context.Context, e barograph.Event, _ barograph.Endpoint) alerting.Outcome {
+			if e.ID != "evt_1" {
+				quick.Add(1)
+				return ok()
+			}
+			slow.Add(1)
+			time.Sleep(30 * time.Second)
+			return ok()
+		})
+		stop := start(t, d)
+		record(t, db.DB, about("evt_1"))
+		d.Wake()
+		time.Sleep(5 * time.Second)
+		db.lost.Store(true)
+		record(t, db.DB, about("evt_2"))
+		d.Wake()
+		time.Sleep(10 * time.Second)
+		if quick.Load() != 1 || db.lost.Load() {
+			t.Errorf("sent %d times within 10 s, want once; its claim was lost: %t", quick.Load(), !db.lost.Load())
+		}
+		time.Sleep(30 * time.Second)
+		stop()
+		if s := states(deliveries(t, db.DB)); slow.Load() != 1 || quick.Load() != 1 || s[barograph.DeliveryDelivered] != 2 {
+			t.Errorf("%d and %d sent, states %v", slow.Load(), quick.Load(), s)
+		}
+	})
+}
+
 func TestDeliveriesGoToWhoWantsThem(t *testing.T) {
 	off := hook("off", "https://a")
 	off.Health.Disabled = true

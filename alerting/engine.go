@@ -24,8 +24,10 @@ type Store interface {
 	Record(ctx context.Context, c barograph.Change) error
 }
 
-// HistoryStore has the predictions and breaches.
+// HistoryStore has the predictions and breaches, and what was told of them.
 type HistoryStore interface {
+	// Events returns events, the newest first by their IDs.
+	Events(ctx context.Context, f barograph.EventFilter, page barograph.Page) ([]barograph.Event, error)
 	Prediction(ctx context.Context, id barograph.PredictionID) (barograph.Prediction, error)
 	Breach(ctx context.Context, id barograph.BreachID) (barograph.Breach, error)
 	Predictions(ctx context.Context, f barograph.PredictionFilter, page barograph.Page) ([]barograph.Prediction, error)

@@ -40,6 +40,13 @@ func Step(ctx context.Context, e *Engine) { e.step(ctx) }
 // FollowOnce judges once what other servers stored lately.
 func FollowOnce(ctx context.Context, e *Engine) error { return e.followOnce(ctx) }
 
+// AgeLate has rules that wait to catch up wait for so much longer already.
+func AgeLate(e *Engine, by time.Duration) {
+	for i := range e.late {
+		e.late[i].since = e.late[i].since.Add(-by)
+	}
+}
+
 // MaxHeld is how many samples wait for what other servers stored.
 const MaxHeld = maxHeld
 

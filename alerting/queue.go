@@ -77,6 +77,17 @@ func (q *queue) nextID() barograph.EventID {
 	return barograph.EventID(barograph.NewID("evt", now))
 }
 
+// follow has IDs from now on sort after that of an event that another server, or
+// this one by another time, gave.
+func (q *queue) follow(last barograph.EventID) {
+	at, ok := barograph.TimeOfID(string(last))
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if ok && at.After(q.lastID) {
+		q.lastID = at
+	}
+}
+
 // news receives when something was pushed. While the database fails only time
 // helps.
 func (q *queue) news() <-chan struct{} {
@@ -175,17 +186,19 @@ func (q *queue) address(ctx context.Context, batch []queued) error {
 	return nil
 }
 
-// hearOfAcks learns whether somebody took on, by way of another server, what the
-// change tells news of.
+// hearOfAcks learns whether somebody took on, by way of another server or of an
+// answer that was lost, what the change tells news of.
 func (q *queue) hearOfAcks(ctx context.Context, c barograph.Change) error {
-	if q.shares.Alone() {
-		return nil
-	}
+	alone := q.shares.Alone()
 	for _, event := range c.Events {
 		if event.Type != barograph.EventPredictionUpdated {
 			continue
 		}
-		p, err := q.store.Prediction(ctx, event.Data.Prediction.ID)
+		id := event.Data.Prediction.ID
+		if alone && !q.acknowledged.doubtful(string(id)) {
+			continue
+		}
+		p, err := q.store.Prediction(ctx, id)
 		if err != nil && barograph.KindOf(err) != barograph.KindNotFound {
 			return fmt.Errorf("look for an acknowledgement: %w", err)
 		}

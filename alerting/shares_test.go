@@ -2,6 +2,7 @@ package alerting_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
@@ -98,6 +99,23 @@ type house struct {
 
 	one, two *tenant
 	second   *alerting.Engine
+	reader   moody
+}
+
+// moody reads what is stored, but not what the test says.
+type moody struct {
+	barograph.SampleReader
+
+	refuse func(barograph.Query) error
+}
+
+func (m *moody) Select(ctx context.Context, q barograph.Query) ([]barograph.SeriesPoints, error) {
+	if m.refuse != nil {
+		if err := m.refuse(q); err != nil {
+			return nil, err
+		}
+	}
+	return m.SampleReader.Select(ctx, q)
 }
 
 func newHouse(t *testing.T, rules ...barograph.Rule) *house {
@@ -108,6 +126,7 @@ func newHouse(t *testing.T, rules ...barograph.Rule) *house {
 	h := &house{world: newWorld(t, rules...)}
 	h.one = &tenant{fragile: h.db, self: barograph.Server{ID: "srv_1", Run: "run"}}
 	h.two = &tenant{fragile: h.db, self: barograph.Server{ID: "srv_2", Run: "run"}}
+	h.reader.SampleReader = h.series
 	h.one.takeAll(t)
 	h.engine, h.second = h.newEngine(h.one), h.newEngine(h.two)
 	return h
@@ -116,7 +135,7 @@ func newHouse(t *testing.T, rules ...barograph.Rule) *house {
 func (h *house) newEngine(s *tenant) *alerting.Engine {
 	h.t.Helper()
 	e, err := alerting.NewEngine(h.t.Context(), h.cfg, alerting.EngineOptions{
-		Store: s, Reader: h.series, Shares: tenantShares{s}, Clock: h.clock,
+		Store: s, Reader: &h.reader, Shares: tenantShares{s}, Clock: h.clock,
 		Log: slog.New(slog.NewTextHandler(h.log, nil)), Metrics: metrics.NewSet(), Recorded: func() {},
 	})
 	h.noError(err)
@@ -434,5 +453,214 @@ func TestRuleRestoredElsewhere(t *testing.T) {
 	h.predict(h.rule(), disk("db-2"))
 	if e := h.last(); e.Type != opens || e.Data.DigestOnly {
 		t.Errorf("event %+v of a restored rule", e)
+	}
+}
+
+// comesAndGoes stores a crossing of a minute that nobody judges.
+func (h *house) comesAndGoes(series barograph.Series) {
+	h.t.Helper()
+	h.at("2m")
+	h.unjudged(series, .95)
+	h.at("3m")
+	h.unjudged(series, .5)
+	h.at("4m")
+}
+
+var errTooMany = errors.New("more than may be read")
+
+// TestOneUnreadableRule: a rule whose series can't be read costs the others
+// nothing, neither when they are taken over nor later.
+func TestOneUnreadableRule(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t)
+	var rules []barograph.Rule
+	for n := range 8 { // in whatever order they are read, the bad one comes before others
+		r := diskRule()
+		r.ID, r.Name = barograph.RuleID(fmt.Sprint("rul_", n)), fmt.Sprint("Rule ", n)
+		if r.Series.Metric = fmt.Sprint("metric_", n); n == 0 {
+			r.Series.Metric = "bad"
+		}
+		r.CreatedAt = worldStart().Add(-time.Hour)
+		h.noError(h.db.CreateRule(t.Context(), r))
+		rules = append(rules, r)
+	}
+	h.reader.refuse = func(q barograph.Query) error {
+		if q.Selector.Metric == "bad" {
+			return errTooMany
+		}
+		return nil
+	}
+	series := disk("db-1")
+	for _, r := range rules[1:] {
+		series.Metric = r.Series.Metric
+		h.comesAndGoes(series)
+	}
+	h.handOver(h.two, h.one)
+	h.wantCount(starts, 7)
+	h.wantCount(ends, 7)
+
+	h.at("5m")
+	for _, r := range rules {
+		series.Metric = r.Series.Metric
+		h.unjudged(series, .95)
+	}
+	if err := alerting.FollowOnce(t.Context(), h.second); !errors.Is(err, errTooMany) {
+		t.Errorf("error %v", err)
+	}
+	h.tickBoth()
+	h.wantCount(starts, 14)
+
+	alerting.AgeLate(h.second, time.Minute) // it waited for long enough
+	h.tickBoth()
+	h.at("6m")
+	series.Metric = "bad"
+	h.second.Observe([]barograph.Sample{{Series: series, UnixMilli: h.clock.Now().UnixMilli(), Value: .95}})
+	_ = alerting.FollowOnce(t.Context(), h.second) // judges what came in
+	h.tickBoth()
+	h.wantCount(starts, 15)
+}
+
+func (h *house) wantCount(kind barograph.EventType, want int) {
+	h.t.Helper()
+	n := 0
+	for _, e := range h.events() {
+		if e.Type == kind {
+			n++
+		}
+	}
+	if n != want {
+		h.t.Fatalf("%d events %s, want %d\n%s", n, kind, want, h.log)
+	}
+}
+
+// TestLargeReads: where only a little can be read at once, that is followed.
+func TestLargeReads(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, diskRule())
+	h.reader.refuse = func(q barograph.Query) error {
+		if q.To.Sub(q.From) > 20*time.Minute {
+			return errTooMany
+		}
+		return nil
+	}
+	h.at("1m")
+	h.unjudged(disk("db-1"), .95)
+	h.follow(h.engine)
+	h.tick()
+	h.expect(starts)
+}
+
+// TestTakeOverWithoutStore: what can't be read when a rule is taken over is
+// judged once it can be, before what comes in.
+func TestTakeOverWithoutStore(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, diskRule())
+	away := barograph.Errorf(barograph.KindUnavailable, "the store is away")
+	h.reader.refuse = func(barograph.Query) error { return away }
+	h.comesAndGoes(disk("db-1"))
+	h.handOver(h.two, h.one)
+	h.at("5m")
+	late := []barograph.Sample{{Series: disk("db-1"), UnixMilli: h.clock.Now().UnixMilli(), Value: .4}}
+	h.noError(h.series.Write(t.Context(), late))
+	h.second.Observe(late)
+	_ = alerting.FollowOnce(t.Context(), h.second)
+	h.tickBoth()
+	h.expect()
+	h.reader.refuse = nil
+	h.tickBoth()
+	h.expect(starts, ends)
+}
+
+// TestFollowLooksBackAfterFailure: after a round in which a rule could not be read, the next
+// one looks as far back as samples are judged.
+func TestFollowLooksBackAfterFailure(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, diskRule())
+	h.follow(h.engine) // the far one
+	h.reader.refuse = func(barograph.Query) error { return errTooMany }
+	h.comesAndGoes(disk("db-1"))
+	_ = alerting.FollowOnce(t.Context(), h.engine)
+	h.reader.refuse = nil
+	h.at("8m")
+	h.follow(h.engine)
+	h.tick()
+	h.expect(starts, ends)
+}
+
+// TestOrderBehindSlowClock: what a server tells after it took over sorts after
+// what was told before, whatever its clock says.
+func TestOrderBehindSlowClock(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, diskRule())
+	h.at("10m")
+	h.sample(disk("db-1"), .95)
+	h.tick()
+	h.at("8m")
+	h.noError(h.series.Write(t.Context(), []barograph.Sample{
+		{Series: disk("db-1"), UnixMilli: worldStart().Add(11 * time.Minute).UnixMilli(), Value: .5},
+	}))
+	h.handOver(h.two, h.one)
+	h.expect(starts, ends)
+}
+
+// TestTakeOverOfRewordedRule: a rule that only got another name judges as it did
+// before.
+func TestTakeOverOfRewordedRule(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, diskRule())
+	h.comesAndGoes(disk("db-1"))
+	r := h.rule()
+	r.Name = "Another name"
+	h.noError(h.db.UpdateRule(t.Context(), r))
+	h.handOver(h.two, h.one)
+	h.expect(starts, ends)
+}
+
+// TestRestoreInTheMoveOfARule: what somebody does is done also by a server that has
+// just lost the rule and does not know it yet.
+func TestRestoreInTheMoveOfARule(t *testing.T) {
+	t.Parallel()
+	h := newHouse(t, diskRule())
+	h.noError(h.db.Record(t.Context(), barograph.Change{Standings: []barograph.RuleStanding{{
+		RuleID: diskRule().ID, At: h.clock.Now(), Demoted: &barograph.Demotion{At: h.clock.Now(), Scored: 20},
+	}}}))
+	h.at("1m")
+	h.two.takeAll(t)
+	restored, err := h.engine.Restore(t.Context(), diskRule().ID)
+	h.noError(err)
+	if restored.Demoted != nil {
+		t.Errorf("demoted: %+v", restored.Demoted)
+	}
+}
+
+// TestAcknowledgedWithoutAnswer: an acknowledgement that the database took, but
+// whose answer was lost, holds.
+func TestAcknowledgedWithoutAnswer(t *testing.T) {
+	t.Parallel()
+	r := diskRule()
+	w := newWorld(t, r)
+	w.sample(disk("db-1"), .8)
+	w.predict(r, disk("db-1"))
+	id := string(w.predictions()[0].ID)
+	w.db.fail(nil, func(c barograph.Change) error {
+		if len(c.Acks) == 0 {
+			return nil
+		}
+		w.noError(w.db.DB.Record(t.Context(), c))
+		return barograph.Errorf(barograph.KindUnavailable, "the answer was lost")
+	})
+	if err := w.engine.Acknowledge(t.Context(), id, barograph.Acknowledgement{By: "somebody"}); err == nil {
+		t.Fatal("no error")
+	}
+	w.noError(w.db.CreateSubscription(t.Context(), barograph.Subscription{ID: "sub_1", Name: "all", Enabled: true, Endpoints: []barograph.Endpoint{
+		{ID: "ept_1", Kind: barograph.EndpointWebhook, URL: "https://example.com"},
+	}}))
+	w.clock.set(w.clock.Now().Add(time.Second))
+	w.forecast(r, disk("db-1"), .85, .95, 2, 3, 4)
+	w.tick()
+	ds, err := w.db.Deliveries(t.Context(), barograph.DeliveryFilter{SubscriptionID: "sub_1"}, barograph.Page{})
+	w.noError(err)
+	if len(ds) != 1 || ds[0].State != barograph.DeliverySilenced {
+		t.Errorf("deliveries %+v, want one that is silenced", ds)
 	}
 }

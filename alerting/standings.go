@@ -86,16 +86,17 @@ func (e *Engine) decideOne(ctx context.Context, id barograph.RuleID) error {
 		return fmt.Errorf("read rule %s: %w", id, err)
 	}
 	now := e.opts.Clock.Now()
-	if len(e.sharesOf(id)) == 0 {
+	shares := e.sharesOf(id)
+	if len(shares) == 0 {
 		return nil // another server decides
 	}
 	switch {
 	case rule.Demoted == nil:
-		return e.judge(ctx, rule, now)
+		return e.judge(ctx, rule, now, shares)
 	case !rule.JudgedSince.Before(rule.Demoted.At.Truncate(time.Millisecond)): // edits are stamped so
-		return e.restoreRule(ctx, rule, now)
+		return e.restoreRule(ctx, rule, now, shares)
 	case e.cfg.Demotion.digestDue(*rule.Demoted, now):
-		return e.tellDigest(ctx, rule, now)
+		return e.tellDigest(ctx, rule, now, shares)
 	}
 	return nil
 }
@@ -103,7 +104,7 @@ func (e *Engine) decideOne(ctx context.Context, id barograph.RuleID) error {
 // judge demotes the rule if too few of its predictions came true. Where most of
 // them were averted because the value turned back, it does not: what is left to
 // be scored is what nobody acted on, and says little of the rule.
-func (e *Engine) judge(ctx context.Context, rule barograph.Rule, now time.Time) error {
+func (e *Engine) judge(ctx context.Context, rule barograph.Rule, now time.Time, shares []barograph.Share) error {
 	if e.cfg.Demotion.Floor <= 0 {
 		return nil
 	}
@@ -115,7 +116,7 @@ func (e *Engine) judge(ctx context.Context, rule barograph.Rule, now time.Time) 
 	if rule.Demoted == nil || turned > n {
 		return nil
 	}
-	return e.recordStanding(ctx, rule, now, ruleEvent(barograph.EventRuleDemoted, now, rule))
+	return e.recordStanding(ctx, rule, now, shares, ruleEvent(barograph.EventRuleDemoted, now, rule))
 }
 
 // score counts the newest scored predictions of the rule as it is, of them those
@@ -154,7 +155,7 @@ func (e *Engine) score(ctx context.Context, rule barograph.Rule) (right, n, turn
 
 // tellDigest tells the open predictions of a demoted rule. Where there are none
 // it only notes that the hour has passed.
-func (e *Engine) tellDigest(ctx context.Context, rule barograph.Rule, now time.Time) error {
+func (e *Engine) tellDigest(ctx context.Context, rule barograph.Rule, now time.Time, shares []barograph.Share) error {
 	open, err := e.opts.Store.Predictions(ctx, barograph.PredictionFilter{RuleID: rule.ID, State: barograph.PredictionOpen}, barograph.Page{})
 	if err != nil {
 		return fmt.Errorf("read open predictions of rule %s: %w", rule.ID, err)
@@ -163,11 +164,11 @@ func (e *Engine) tellDigest(ctx context.Context, rule barograph.Rule, now time.T
 	demoted.DigestAt = now
 	rule.Demoted = &demoted
 	if len(open) == 0 {
-		return e.recordStanding(ctx, rule, now)
+		return e.recordStanding(ctx, rule, now, shares)
 	}
 	event := ruleEvent(barograph.EventRuleDigest, now, rule)
 	event.Data.Digest = digestOf(open)
-	return e.recordStanding(ctx, rule, now, event)
+	return e.recordStanding(ctx, rule, now, shares, event)
 }
 
 // Restore ends the demotion of the rule and returns it as it is then: its
@@ -180,27 +181,29 @@ func (e *Engine) Restore(ctx context.Context, id barograph.RuleID) (barograph.Ru
 	if err != nil || rule.Demoted == nil {
 		return rule, err
 	}
-	if err := e.restoreRule(ctx, rule, e.opts.Clock.Now()); err != nil {
+	// No part is named: what people do is done whichever server judges the rule,
+	// also if that changes in this moment.
+	if err := e.restoreRule(ctx, rule, e.opts.Clock.Now(), nil); err != nil {
 		return barograph.Rule{}, err
 	}
 	return e.opts.Store.Rule(ctx, id)
 }
 
-func (e *Engine) restoreRule(ctx context.Context, rule barograph.Rule, now time.Time) error {
+func (e *Engine) restoreRule(ctx context.Context, rule barograph.Rule, now time.Time, shares []barograph.Share) error {
 	event := ruleEvent(barograph.EventRuleRestored, now, rule)
 	rule.Demoted = nil
-	return e.recordStanding(ctx, rule, now, event)
+	return e.recordStanding(ctx, rule, now, shares, event)
 }
 
 // recordStanding writes how the rule is told of from now on, and what is told of
-// it; then it acts accordingly.
-func (e *Engine) recordStanding(ctx context.Context, rule barograph.Rule, now time.Time, events ...barograph.Event) error {
+// it, if the shares are held; then it acts accordingly.
+func (e *Engine) recordStanding(ctx context.Context, rule barograph.Rule, now time.Time, shares []barograph.Share, events ...barograph.Event) error {
 	for i := range events {
 		events[i].Data.Summary = summarize(events[i])
 	}
 	err := e.queue.recordNow(ctx, barograph.Change{
 		Standings: []barograph.RuleStanding{{RuleID: rule.ID, At: now, Demoted: rule.Demoted}}, Events: events,
-		Shares: e.sharesOf(rule.ID),
+		Shares: shares,
 	})
 	if err != nil {
 		return fmt.Errorf("record the standing of rule %s: %w", rule.ID, err)
@@ -216,7 +219,7 @@ func (e *Engine) recordStanding(ctx context.Context, rule barograph.Rule, now ti
 }
 
 // sharesOf returns the part that the rule belongs to, none if it is another
-// server's: what people do here to its rules is recorded all the same.
+// server's.
 func (e *Engine) sharesOf(id barograph.RuleID) []barograph.Share {
 	e.mu.RLock()
 	defer e.mu.RUnlock()

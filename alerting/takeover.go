@@ -15,6 +15,7 @@ type heritage struct {
 	parts       parts // that are taken over
 	predictions []barograph.Prediction
 	open, ended []barograph.Breach // of the ended ones those that the samples to be judged may tell of
+	last        barograph.EventID  // of all that was told
 }
 
 // readHeritage reads what is on record of the parts, and of what ended lately
@@ -41,6 +42,13 @@ func (e *Engine) readHeritage(ctx context.Context, gained parts, rules []barogra
 	if h.ended, err = e.opts.Store.Breaches(ctx, lately, barograph.Page{}); err != nil {
 		return h, fmt.Errorf("read the last breaches: %w", err)
 	}
+	newest, err := e.opts.Store.Events(ctx, barograph.EventFilter{}, barograph.Page{Limit: 1})
+	if err != nil {
+		return h, fmt.Errorf("read the last event: %w", err)
+	}
+	if len(newest) > 0 {
+		h.last = newest[0].ID
+	}
 	of := func(id barograph.RuleID) bool {
 		_, ours := gained.of(string(id))
 		return ours
@@ -54,6 +62,7 @@ func (e *Engine) readHeritage(ctx context.Context, gained parts, rules []barogra
 // restore takes up the predictions and breaches that are open on record; those
 // that nobody can judge any more are closed. The caller holds mu.
 func (e *Engine) restore(h heritage) {
+	e.queue.follow(h.last)
 	for _, p := range h.predictions {
 		if p.Acknowledged != nil {
 			e.queue.acknowledged.add(string(p.ID))
@@ -107,14 +116,14 @@ type late struct {
 // now are tried again the next time.
 func (e *Engine) catchUp(ctx context.Context, fresh []barograph.Rule) {
 	now := time.Now()
-	e.late = slices.DeleteFunc(e.late, func(l late) bool { return !e.judges(l.rule) || slices.ContainsFunc(fresh, l.rule.SameJudgement) })
+	rules, since := slices.Clone(fresh), map[barograph.RuleID]time.Time{}
 	for _, rule := range fresh {
-		e.late = append(e.late, late{rule, now})
+		since[rule.ID] = now
 	}
-	rules := make([]barograph.Rule, len(e.late))
-	since := make(map[barograph.RuleID]time.Time, len(e.late))
-	for i, l := range e.late {
-		rules[i], since[l.rule.ID] = l.rule, l.since
+	for _, l := range e.late {
+		if _, again := since[l.rule.ID]; !again && e.judges(l.rule) {
+			rules, since[l.rule.ID] = append(rules, l.rule), l.since
+		}
 	}
 	left, err := e.readEach(ctx, rules, e.catchUpOne)
 	e.late = nil

@@ -79,7 +79,7 @@ func routes(o Options, ring *keyring, stream *streams, copies *backups, v *valid
 
 		{get, "/api/v1/rules/{id}/curves", viewer, patient(spec(resources.GetCurve))},
 
-		{get, "/api/v1/series", viewer, spec(resources.ListSeries)},
+		{get, "/api/v1/series", viewer, patient(spec(resources.ListSeries))},
 		{get, "/api/v1/sources", viewer, spec(resources.ListSources)},
 
 		{get, "/api/v1/subscriptions", viewer, spec(resources.ListSubscriptions)},

@@ -2,6 +2,7 @@ package forecast
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -84,7 +85,8 @@ func (w *AheadWriter) Run(ctx context.Context) error {
 	}
 }
 
-// round makes the store hold the curves of what is open now.
+// round makes the store hold the curves of what is open now. What goes wrong with
+// one of them is logged and costs no other.
 func (w *AheadWriter) round(ctx context.Context) error {
 	now := w.deps.Clock.Now()
 	open, err := w.open.Predictions(ctx, barograph.PredictionFilter{State: barograph.PredictionOpen}, barograph.Page{Limit: curvesKept})
@@ -105,10 +107,19 @@ func (w *AheadWriter) round(ctx context.Context) error {
 			continue
 		}
 		if err := w.forget(ctx, key, now); err != nil {
-			return err
+			w.logFailure(ctx, err)
 		}
 	}
 	return w.writeDue(ctx, wanted, now)
+}
+
+// logFailure is for one curve, which is tried again at the next look.
+func (w *AheadWriter) logFailure(ctx context.Context, err error) {
+	if ctx.Err() != nil {
+		return
+	}
+	w.failed.Inc()
+	w.deps.Log.WarnContext(ctx, "curve ahead of now is not as it should be", "error", err)
 }
 
 // aheadOf returns the series that the curve of a prediction is written to, but
@@ -139,7 +150,7 @@ func (w *AheadWriter) recall(ctx context.Context, now time.Time) error {
 func (w *AheadWriter) forget(ctx context.Context, key string, now time.Time) error {
 	gone := w.known[key].series
 	if err := w.store.DeleteFrom(ctx, gone, now); err != nil {
-		return fmt.Errorf("delete the curve of a prediction that has ended: %w", err)
+		return fmt.Errorf("delete %s of a prediction that has ended: %w", gone, err)
 	}
 	delete(w.known, key)
 	w.deleted.Inc()
@@ -162,7 +173,8 @@ func holds(all, some barograph.Labels) bool {
 }
 
 // writeDue writes the curves that are new, or an hour old. One that can't be
-// made costs no other; the store being away ends the round.
+// made or that the store fails on costs no other; the store being away ends the
+// round.
 func (w *AheadWriter) writeDue(ctx context.Context, wanted map[string]barograph.Prediction, now time.Time) error {
 	for _, key := range slices.Sorted(maps.Keys(wanted)) {
 		p := wanted[key]
@@ -181,7 +193,15 @@ func (w *AheadWriter) writeDue(ctx context.Context, wanted map[string]barograph.
 			continue
 		}
 		if err := w.store.Write(ctx, samples); err != nil {
-			return fmt.Errorf("write the curve of prediction %s: %w", p.ID, err)
+			err = fmt.Errorf("write the curve of prediction %s: %w", p.ID, err)
+			if barograph.KindOf(err) == barograph.KindUnavailable {
+				return err
+			}
+			w.logFailure(ctx, err)
+			if _, isPartial := errors.AsType[*barograph.PartialError](err); !isPartial {
+				continue
+			}
+			// The rest of it is there; what was refused stays so for as long.
 		}
 		w.known[key] = &aheadKnown{series: aheadOf(p), at: now, told: p.Latest.At}
 		w.written.Inc()

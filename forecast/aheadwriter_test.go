@@ -26,6 +26,14 @@ type future struct {
 	writes  int
 	deletes []string
 	err     error
+	broken  func(what string, series barograph.Series) error // nil: none
+}
+
+func (f *future) fault(what string, series barograph.Series) error {
+	if f.broken == nil {
+		return nil
+	}
+	return f.broken(what, series)
 }
 
 var _ forecast.AheadStore = (*future)(nil)
@@ -35,6 +43,9 @@ func (f *future) Write(_ context.Context, samples []barograph.Sample) error {
 	defer f.mu.Unlock()
 	if f.err != nil {
 		return f.err
+	}
+	if err := f.fault("write", samples[0].Series); err != nil {
+		return err
 	}
 	f.writes++
 	for _, s := range samples {
@@ -65,6 +76,9 @@ func (f *future) DeleteFrom(_ context.Context, series barograph.Series, from tim
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.deletes = append(f.deletes, series.String())
+	if err := f.fault("delete", series); err != nil {
+		return err
+	}
 	for name, s := range f.series {
 		if s.Metric == series.Metric && s.Labels.Equal(s.Labels.Merge(series.Labels)) {
 			for _, at := range after(f.values[name], from) {
@@ -266,5 +280,56 @@ func TestCurvesAheadWhileTheStoreIsAway(t *testing.T) {
 	w.sweep()
 	if p, _ := store.ahead(epoch, "web1"); p != 96 {
 		t.Errorf("%d points ahead once the store is back", p)
+	}
+}
+
+// TestCurveAheadThatFails has a store that fails on one curve: that costs the
+// others nothing.
+func TestCurveAheadThatFails(t *testing.T) {
+	for name, tt := range map[string]struct {
+		what string
+		err  error
+	}{
+		"refused":        {"write", &barograph.PartialError{Rejected: []barograph.Rejection{{Err: barograph.Errorf(barograph.KindInvalid, "too long")}}}},
+		"not understood": {"write", barograph.Errorf(barograph.KindInvalid, "nonsense")},
+		"not deleted":    {"delete", errAway},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, diskRule())
+			hosts := []string{"web1", "web2", "web3", "web4"}
+			for _, host := range hosts {
+				w.record(disk(host), filling()...)
+			}
+			open, store := &predicted{}, newFuture()
+			open.set(predictionOf(disk("web1"), epoch), predictionOf(disk("web2"), epoch))
+			w.writeAhead(open, store, every)
+			w.sweep()
+			store.mu.Lock()
+			store.broken = func(what string, series barograph.Series) error {
+				if host := series.Labels.Get("host"); what == tt.what && (host == "web1" || host == "web3") {
+					return tt.err
+				}
+				return nil
+			}
+			store.mu.Unlock()
+			open.set(predictionOf(disk("web3"), epoch), predictionOf(disk("web4"), epoch))
+			w.sweep()
+			if p, _ := store.ahead(epoch, "web2"); p != 0 {
+				t.Errorf("%d points ahead of what ended", p)
+			}
+			if p, _ := store.ahead(epoch, "web4"); p != 96 {
+				t.Errorf("%d points ahead of what is open", p)
+			}
+			if !strings.Contains(w.log.String(), tt.err.Error()) {
+				t.Errorf("the log says %s", w.log)
+			}
+			deletes := map[string]int{}
+			for _, series := range store.deletes {
+				deletes[series]++
+			}
+			if n := deletes[strings.Replace(medianOf("web2"), `"0.5"`, `""`, 1)]; n > 1 {
+				t.Errorf("a curve was deleted %d times", n)
+			}
+		})
 	}
 }

@@ -228,7 +228,7 @@ func (l *lines) series(dec *lineprotocol.Decoder, head []byte) (*seriesSet, erro
 		key = string(rawKey(nil, l.scope, head))
 	}
 	set.home = l.in.lines.shard([]byte(key))
-	l.in.lines.put(key, set, len(key)+len(l.req.key)+len(set.labels)*labelBytes)
+	l.in.lines.put(key, set, len(key)+len(set.head)+len(l.req.key)+len(set.labels)*labelBytes)
 	return set, nil
 }
 

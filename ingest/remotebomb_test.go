@@ -3,6 +3,7 @@ package ingest_test
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/binary"
 	"fmt"
 	"net/http"
 	"runtime"
@@ -11,8 +12,6 @@ import (
 	"time"
 
 	"github.com/klauspost/compress/s2"
-	writev2 "github.com/prometheus/prometheus/prompb/io/prometheus/write/v2"
-	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/barograph/barograph"
 )
@@ -34,8 +33,8 @@ func live() int {
 }
 
 // nested returns a message of one field that holds what.
-func nested(field protowire.Number, what []byte) []byte {
-	return protowire.AppendBytes(protowire.AppendTag(nil, field, protowire.BytesType), what)
+func nested(field byte, what []byte) []byte {
+	return append(binary.AppendUvarint([]byte{field<<3 | 2}, uint64(len(what))), what...)
 }
 
 // TestRemoteWriteBombs sends few bytes that unpack to many of something: each is
@@ -56,7 +55,7 @@ func TestRemoteWriteBombs(t *testing.T) {
 		{"histograms, v2", typeV2, 413, nested(5, bytes.Repeat([]byte{0x1a, 0}, most))},
 		{"symbols", typeV2, 413, bytes.Repeat([]byte{0x22, 0}, most)},
 		{"references", typeV2, 400, append(bytes.Repeat([]byte{0x22, 0}, 2), nested(5, nested(1, refs))...)},
-		{"stale markers", typeV1, 413, nested(1, bytes.Repeat(nested(2, protowire.AppendFixed64([]byte{0x09}, 0x7ff0000000000002)), 1_500_000))},
+		{"stale markers", typeV1, 413, nested(1, bytes.Repeat(nested(2, binary.LittleEndian.AppendUint64([]byte{0x09}, 0x7ff0000000000002)), 1_500_000))},
 	} {
 		body := s2.EncodeSnappy(nil, c.message)
 		before := allocated()
@@ -75,15 +74,16 @@ func TestRemoteWriteLongSeries(t *testing.T) {
 		h := in.RemoteWrite()
 		before, sent := live(), 0
 		for round := range 4 {
-			body := v2(t, nil, func(r *writev2.Request) {
-				r.Symbols = []string{"", "__name__", name, "a", "b", "c", "n", strings.Repeat("x", 990)}
-				for i := range 15_000 {
-					r.Symbols = append(r.Symbols, fmt.Sprint(round, "-", i))
-					r.Timeseries = append(r.Timeseries, writev2.TimeSeries{
-						LabelsRefs: []uint32{1, 2, 3, 7, 4, 7, 5, 7, 6, uint32(8 + i)}, Samples: []writev2.Sample{{Value: 1}},
-					})
-				}
-			})
+			var message []byte
+			for _, text := range []string{"", "__name__", name, "a", "b", "c", "n", strings.Repeat("x", 990)} {
+				message = append(message, nested(4, []byte(text))...)
+			}
+			for i := range 15_000 {
+				refs := binary.AppendUvarint([]byte{1, 2, 3, 7, 4, 7, 5, 7, 6}, uint64(8+i))
+				message = append(message, nested(4, fmt.Append(nil, round, "-", i))...)
+				message = append(message, nested(5, append(nested(1, refs), nested(2, binary.LittleEndian.AppendUint64([]byte{0x09}, 1<<62))...))...)
+			}
+			body := s2.EncodeSnappy(nil, message)
 			sent += len(body)
 			w := push(h, hostA, typeV2, body)
 			if text := w.Body.String(); (w.Code == 204) != (name == "good") || name != "good" && !strings.Contains(text, "; and others") {
@@ -106,9 +106,9 @@ func TestLongLines(t *testing.T) {
 		rounds int
 		line   func(b *strings.Builder, i int)
 	}{
-		"tags": {8, func(b *strings.Builder, i int) { fmt.Fprintf(b, "m,a=%s,b=%s,n=%d v=1\n", long, long, i) }},
-		"fields": {3, func(b *strings.Builder, i int) {
-			fmt.Fprintf(b, "m,n=%d ", i)
+		"tags": {6, func(b *strings.Builder, i int) { fmt.Fprintf(b, "m,a=%s,b=%s,n=%d v=1\n", long, long, i) }},
+		"fields": {2, func(b *strings.Builder, i int) {
+			fmt.Fprintf(b, "%s,n=%d ", long[:200], i)
 			for f := range 90 {
 				fmt.Fprintf(b, "f%d=1,", f)
 			}

@@ -15,7 +15,8 @@ import (
 // seed fills a new database with checks, targets and rules that suit most, and
 // adds the targets of the targets file that are not there yet. A database is
 // new until it has a token, which is made last: a start that was cut short is
-// repeated by the next.
+// repeated by the next. Servers that start at once on a new database all fill
+// it, each with what is not there yet.
 func (a *App) seed(ctx context.Context, db *configdb.DB) (firstStart bool, err error) {
 	known, err := hasTokens(ctx, db)
 	if err != nil {
@@ -60,12 +61,32 @@ func (a *App) addDefaults(ctx context.Context, db *configdb.DB) error {
 	return a.addTargets(ctx, db, defaultTargets())
 }
 
-func (a *App) createAdminToken(ctx context.Context, db *configdb.DB) (err error) {
-	a.adminToken, err = CreateToken(ctx, db, a.clock, "admin", barograph.RoleAdmin)
+// createAdminToken makes the first token, unless another server was faster, which
+// shows it then.
+func (a *App) createAdminToken(ctx context.Context, db *configdb.DB) error {
+	first := firstToken{DB: db}
+	key, err := CreateToken(ctx, &first, a.clock, "admin", barograph.RoleAdmin)
+	if first.created {
+		a.adminToken = key
+	}
 	return err
 }
 
-// unlessTaken lets a start that was cut short be repeated.
+// firstToken keeps a token if it is the first.
+type firstToken struct {
+	*configdb.DB
+
+	created bool
+}
+
+// CreateToken keeps the token if there is none yet.
+func (f *firstToken) CreateToken(ctx context.Context, t barograph.Token, key barograph.KeyHash) (err error) {
+	f.created, err = f.CreateFirstToken(ctx, t, key)
+	return err
+}
+
+// unlessTaken lets a start that was cut short be repeated, and several be made at
+// once.
 func unlessTaken(err error) error {
 	if barograph.KindOf(err) == barograph.KindConflict {
 		return nil

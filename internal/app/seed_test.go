@@ -2,9 +2,11 @@ package app_test
 
 import (
 	"context"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -13,6 +15,7 @@ import (
 	"github.com/barograph/barograph"
 	"github.com/barograph/barograph/internal/app"
 	"github.com/barograph/barograph/internal/configdb"
+	"github.com/barograph/barograph/internal/configdb/pgtest"
 )
 
 // database opens the database of a directory on which no server runs.
@@ -336,5 +339,53 @@ func TestDefaultRulesDoNotCryWolf(t *testing.T) {
 	certificate := rules["Certificate expires"]
 	if foreseen := certificate.Limit + certificate.Horizon.Std().Seconds(); foreseen >= 14*day {
 		t.Errorf("certificates are predicted to expire %.0f days ahead, when many are not yet due for renewal", foreseen/day)
+	}
+}
+
+// TestTwoFirstStarts: of two servers that start at once on a new database one
+// shows the first token, which is the only one, and what both fill it with is
+// there once.
+func TestTwoFirstStarts(t *testing.T) {
+	t.Parallel()
+	server := pgtest.Start(t)
+	for range 3 {
+		cfg := config()
+		cfg.Database = server.Config(t)
+		cfg.Store.Engine, cfg.Store.InfluxDB.URL, cfg.Store.InfluxDB.Bucket = app.EngineInfluxDB, "http://127.0.0.1:1", "b" // away
+		cfg.Bus.URL = "nats://127.0.0.1:1"
+		var keys [2]barograph.Secret
+		var both sync.WaitGroup
+		for i := range keys {
+			opts := app.Options{Config: cfg, Dir: t.TempDir(), Log: slog.New(slog.DiscardHandler), Bare: true}
+			both.Go(func() {
+				a, err := app.New(t.Context(), opts)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				keys[i] = a.AdminToken()
+				if err := a.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+		}
+		both.Wait()
+		db, err := configdb.Open(t.Context(), cfg.Database, configdb.Deps{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		tokens, err := db.Tokens(t.Context(), barograph.Page{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(tokens) != 1 || (keys[0] == "") == (keys[1] == "") {
+			t.Errorf("%d tokens; shown by the first: %v, by the second: %v", len(tokens), keys[0] != "", keys[1] != "")
+		}
+		if names := ruleNames(t, db); len(names) != len(app.DefaultRules()) {
+			t.Errorf("rules %q", names)
+		}
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
 	}
 }

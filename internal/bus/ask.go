@@ -17,7 +17,9 @@ import (
 const (
 	questionPrefix = "barograph.servers."
 	answererName   = "barograph answers"
-	headerError    = "Barograph-Error"
+	// neededAmongOurs is what our user needs for that, beside what events need.
+	neededAmongOurs = "publish to barograph.servers.> and _INBOX.>, subscribe to barograph.servers.>"
+	headerError     = "Barograph-Error"
 	// A server that is asked more than it can answer drops what is beyond that:
 	// those who ask have waited too long by then.
 	questionsWaiting, questionsBytes = 64, 1 << 20
@@ -64,7 +66,7 @@ func (b *Bus) Answer(ctx context.Context, server string, answer Answerer) error 
 		err := b.answer(ctx, server, answer)
 		if ctx.Err() == nil && !failing {
 			failing = true
-			b.log.WarnContext(ctx, "other servers can't ask this one; trying again", "error", err)
+			b.log.WarnContext(ctx, "other servers can't ask this one, their answers are incomplete; trying again", "error", err)
 		}
 		if errors.Is(err, errNode) {
 			wait, failing = firstWait, false
@@ -98,11 +100,13 @@ func (b *Bus) answer(ctx context.Context, server string, answer Answerer) error 
 		err = own.conn.FlushTimeout(n.pace.request)
 	}
 	if refused := own.conn.LastError(); err == nil && errors.Is(refused, nats.ErrPermissionViolation) {
-		err = refused
+		err = unavailable("the server does not allow us what several servers of ours need: "+neededAmongOurs, refused)
 	}
 	if err != nil {
 		return fmt.Errorf("subscribe to %s*: %w", prefix, err)
 	}
+	b.metrics.answering.Set(1)
+	defer b.metrics.answering.Set(0)
 	<-ctx.Done()
 	return context.Cause(ctx)
 }

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/VictoriaMetrics/metrics"
+
 	"github.com/barograph/barograph"
 	"github.com/barograph/barograph/internal/bus"
 	"github.com/barograph/barograph/internal/bus/natstest"
@@ -98,17 +100,28 @@ func TestAskForbidden(t *testing.T) {
 	cfg := at(server.URL)
 	cfg.Username, cfg.Password = "barograph", "s3cret"
 	var log logtest.Buffer
-	b, err := bus.Open(cfg, bus.Deps{Log: log.Logger()})
+	set := metrics.NewSet()
+	answered := func() float64 { return set.GetOrCreateGauge("barograph_bus_answering", nil).Get() }
+	b, err := bus.Open(cfg, bus.Deps{Log: log.Logger(), Metrics: set})
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = b.Close() })
 	answering(t, b, "srv_1", func(context.Context, string, []byte, int) ([]byte, error) { return []byte("yes"), nil })
 	ask(t, b, "srv_1", "word", "it did not answer in time")
-	if text := log.String(); !strings.Contains(text, "other servers can't ask this one") || !strings.Contains(text, `barograph.servers.srv_1.*`) {
-		t.Errorf("log:\n%s", text)
+	text := log.String()
+	for _, words := range []string{"other servers can't ask this one", "barograph.servers.srv_1.*", "publish to barograph.servers.> and _INBOX.>"} {
+		if !strings.Contains(text, words) {
+			t.Errorf("log without %q:\n%s", words, text)
+		}
+	}
+	if is := answered(); is != 0 {
+		t.Errorf("answering: %v, want 0", is)
 	}
 	server.Configure(t, fmt.Sprintf(user, `"barograph.events.>", "barograph.servers.>", "_INBOX.>", "$JS.API.>"`, `"_INBOX.>", "barograph.servers.>"`))
 	server.Signal(t, syscall.SIGHUP)
 	ask(t, b, "srv_1", "word", "yes")
+	if is := answered(); is != 1 {
+		t.Errorf("answering: %v, want 1", is)
+	}
 }

@@ -273,6 +273,7 @@ func unavailable(message string, err error) error {
 type busMetrics struct {
 	published, failed, delivered, restarts *metrics.Counter
 	publishSeconds                         *metrics.Histogram
+	answering                              *metrics.Gauge // 1 while other servers can ask this one
 }
 
 func newBusMetrics(set *metrics.Set) busMetrics {
@@ -284,6 +285,7 @@ func newBusMetrics(set *metrics.Set) busMetrics {
 		failed:         set.GetOrCreateCounter("barograph_bus_publish_errors_total"),
 		delivered:      set.GetOrCreateCounter("barograph_bus_delivered_total"),
 		restarts:       set.GetOrCreateCounter("barograph_bus_restarts_total"),
+		answering:      set.GetOrCreateGauge("barograph_bus_answering", nil),
 		publishSeconds: set.GetOrCreateHistogram("barograph_bus_publish_duration_seconds"),
 	}
 }

@@ -22,7 +22,7 @@ type remote struct {
 	pace pace
 
 	mu    sync.Mutex
-	known []string // addresses that a server told of others in its cluster
+	known []string // URLs that a server told of others in its cluster
 }
 
 const (
@@ -73,19 +73,6 @@ func (r *remote) connect(n *node, server *theirs) error {
 	return err
 }
 
-// addresses returns those of the configuration and those that we were told of.
-func (r *remote) addresses() []string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return append(r.cfg.addresses(), r.known...)
-}
-
-func (r *remote) learn(addresses []string) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.known = addresses
-}
-
 // configured returns the addresses for people to read.
 func (r *remote) configured() string { return "NATS at " + strings.Join(r.cfg.addresses(), ", ") }
 
@@ -95,12 +82,11 @@ func (r *remote) options() ([]nats.Option, error) {
 		nats.Timeout(r.pace.start / 2), nats.ReconnectWait(redialEvery), nats.ReconnectJitter(redialEvery, redialEvery), nats.IgnoreAuthErrorAbort(),
 		nats.PingInterval(pingEvery), nats.MaxPingsOutstanding(unansweredPings),
 	}
+	if r.named() {
+		options = append(options, nats.SetCustomDialer(&detour{net.Dialer{Timeout: r.pace.start / 2}, r.detours}))
+	}
 	if r.cfg.encrypted() {
-		trust, err := r.cfg.TLS.load()
-		if err != nil {
-			return nil, err
-		}
-		options = append(options, nats.Secure(trust))
+		options = append(options, r.cfg.TLS.options()...)
 	}
 	switch {
 	case r.cfg.CredentialsFile != "":
@@ -237,7 +223,7 @@ func (s *theirs) well() error {
 	if !s.conn.IsConnected() {
 		return unavailable("the connection to "+s.remote.configured()+" is lost", s.lastError())
 	}
-	s.remote.learn(s.conn.DiscoveredServers())
+	s.remote.learn(s.conn.DiscoveredServers(), s.conn.Servers())
 	return nil
 }
 
@@ -289,7 +275,8 @@ func (r *remote) explain(err, last error) error {
 	case errors.Is(err, jetstream.ErrJetStreamNotEnabled), errors.Is(err, jetstream.ErrJetStreamNotEnabledForAccount), errors.Is(err, nats.ErrNoResponders):
 		return unavailable(at+" has no JetStream for us: turn it on for the server (jetstream: enabled) and for our account", err)
 	case errors.Is(last, nats.ErrPermissionViolation):
-		return unavailable(at+" does not allow us all that we need: publish to barograph.events.> and $JS.API.>, subscribe to _INBOX.>", last)
+		return unavailable(at+" does not allow us all that we need: publish to barograph.events.> and $JS.API.>, subscribe to _INBOX.>; "+
+			"where several servers of ours are, also "+neededAmongOurs, last)
 	case answered:
 		return r.explainAnswer(at, answer)
 	case errors.Is(err, nats.ErrNoServers), errors.Is(err, nats.ErrTimeout), errors.As(err, &dial):

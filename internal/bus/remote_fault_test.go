@@ -526,11 +526,14 @@ type authority struct {
 	cert *x509.Certificate
 	key  *ecdsa.PrivateKey
 	file string
+
+	life time.Duration // of what it signs
+	name string        // of the servers, instead of their IP
 }
 
 func newAuthority(t *testing.T) *authority {
 	t.Helper()
-	a := &authority{t: t}
+	a := &authority{t: t, life: time.Hour}
 	a.file, _ = a.issue("authority", t.TempDir())
 	return a
 }
@@ -543,8 +546,11 @@ func (a *authority) issue(name, dir string) (certFile, keyFile string) {
 		a.t.Fatal(err)
 	}
 	c := &x509.Certificate{
-		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(time.Hour),
+		SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, NotAfter: time.Now().Add(a.life),
 		IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth},
+	}
+	if a.name != "" {
+		c.IPAddresses, c.DNSNames = nil, []string{a.name}
 	}
 	if a.cert == nil {
 		c.IsCA, c.BasicConstraintsValid, c.KeyUsage, c.ExtKeyUsage = true, true, x509.KeyUsageCertSign, nil
@@ -597,6 +603,92 @@ func TestTLS(t *testing.T) {
 	f.red("NATS at tls://", "bus.tls", "unknown authority")
 	copyFile(t, good.file, cfg.TLS.CAFile)
 	f.green()
+}
+
+// TestRenewedCertificate has our certificate, and then the authority, renewed, while
+// the connection that publishes lasts: whoever connects anew shows and trusts the
+// new ones. What is wrong until then is told once.
+func TestRenewedCertificate(t *testing.T) {
+	t.Parallel()
+	old, renewed, dir := newAuthority(t), newAuthority(t), t.TempDir()
+	serverCert, serverKey := old.issue("server", dir)
+	ca := filepath.Join(dir, "ca.pem")
+	copyFile(t, old.file, ca)
+	s := natstest.Start(t, fmt.Sprintf("tls {cert_file: %q, key_file: %q, ca_file: %q, verify: true}", serverCert, serverKey, ca))
+	cfg := at(strings.Replace(s.URL, "nats:", "tls:", 1))
+	cfg.TLS.CAFile = ca
+	old.life = 3 * time.Second
+	over := time.Now().Add(old.life + time.Second)
+	cfg.TLS.CertFile, cfg.TLS.KeyFile = old.issue("client", dir)
+	f := openFar(t, cfg)
+	f.green()
+
+	time.Sleep(time.Until(over))
+	came := f.another(t.Context())
+	time.Sleep(2 * time.Second) // it does not get in
+	if n := f.log.Count("subscription interrupted"); n != 1 {
+		t.Errorf("told %d times, want once:\n%s", n, f.log)
+	}
+	old.life = time.Hour
+	old.issue("client", dir)
+	f.reaches(came)
+
+	renewed.issue("server", dir)
+	renewed.issue("client", dir)
+	copyFile(t, renewed.file, ca)
+	s.Kill()
+	s.Process.Start(t)
+	f.reaches(came)
+	f.upTo(f.publish())
+}
+
+// another subscribes too, and returns what comes.
+func (f *far) another(ctx context.Context) <-chan barograph.EventID {
+	ctx, cancel := context.WithCancel(ctx)
+	came, ended := make(chan barograph.EventID, 10_000), make(chan struct{})
+	go func() {
+		defer close(ended)
+		_ = f.Subscribe(ctx, []string{"*"}, func(e barograph.Event) { came <- e.ID })
+	}()
+	f.t.Cleanup(func() {
+		cancel()
+		<-ended
+	})
+	return came
+}
+
+// reaches publishes until something comes to that subscriber.
+func (f *far) reaches(came <-chan barograph.EventID) {
+	f.t.Helper()
+	for len(came) > 0 {
+		<-came
+	}
+	for begin := time.Now(); len(came) == 0; <-time.After(50 * time.Millisecond) {
+		if f.publish(); time.Since(begin) > 20*time.Second {
+			f.t.Fatalf("the subscriber got nothing; log:\n%s", f.log)
+		}
+	}
+}
+
+// TestDetour: a cluster whose servers have certificates of their name, of which
+// the configuration knows one, goes on without that one for new connections too.
+func TestDetour(t *testing.T) {
+	t.Parallel()
+	a, dir := newAuthority(t), t.TempDir()
+	a.name = "localhost"
+	cert, key := a.issue("server", dir)
+	servers := natstest.Cluster(t, 3, fmt.Sprintf("tls {cert_file: %q, key_file: %q}", cert, key))
+	_, port, err := net.SplitHostPort(servers[0].Address)
+	if err != nil {
+		t.Fatal(err)
+	}
+	cfg := at("tls://localhost:" + port)
+	cfg.TLS.CAFile = a.file
+	f := openFar(t, cfg)
+	f.green()
+	time.Sleep(2 * time.Second) // for the others to be known
+	servers[0].Kill()
+	f.reaches(f.another(t.Context()))
 }
 
 func copyFile(t *testing.T, from, to string) {

@@ -10,6 +10,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nkeys"
 
 	"github.com/barograph/barograph"
@@ -54,8 +55,14 @@ func (c Config) validateRemote(p *barograph.Problems) {
 	if len(c.NKeys) > 0 {
 		p.Addf("nkeys", "are of clients of the embedded bus, but url names another server: leave out nkeys or url; our own seed is nkey_file")
 	}
-	for _, address := range c.addresses() {
-		if problem := addressProblem(address); problem != "" {
+	all := c.addresses()
+	for i, address := range all {
+		problem := addressProblem(address)
+		switch {
+		case problem == "":
+		case len(all) > 1:
+			p.Addf("url", "number %d, %s", i+1, problem)
+		default:
 			p.Addf("url", "%s", problem)
 		}
 	}
@@ -82,14 +89,18 @@ func addressProblem(address string) string {
 	return ""
 }
 
-// redact returns the address without what is secret in it.
+// redact returns of the address what can't be secret: in one that is mistyped a
+// password can be anywhere but in the host.
 func redact(u *url.URL) string {
-	if u == nil {
+	if u == nil || u.Host == "" {
 		return "…"
 	}
-	shown := *u
+	shown := url.URL{Scheme: u.Scheme, Host: u.Host}
 	if u.User != nil {
 		shown.User = url.User("xxxxx")
+	}
+	if u.Path != "" || u.RawQuery != "" || u.Fragment != "" {
+		return shown.String() + "/…"
 	}
 	return shown.String()
 }
@@ -146,7 +157,7 @@ func (c Config) CheckFiles() error {
 			p.Addf("credentials_file", "%s", err)
 		}
 	}
-	if _, err := c.TLS.load(); err != nil {
+	if err := c.TLS.check(); err != nil {
 		p.Addf("tls", "%s", err)
 	}
 	return p.Err("bus")
@@ -168,27 +179,58 @@ func checkCredentials(file string) error {
 	return nil
 }
 
-// load reads the files.
-func (t TLSConfig) load() (*tls.Config, error) {
-	cfg := &tls.Config{MinVersion: tls.VersionTLS12}
+// options have the files read at each connection, as those may have been renewed
+// since.
+func (t TLSConfig) options() []nats.Option {
+	options := []nats.Option{nats.Secure(&tls.Config{MinVersion: tls.VersionTLS12})}
+	var pair nats.TLSCertHandler
+	if t.CertFile != "" {
+		pair = t.pair
+	}
+	var roots nats.RootCAsHandler
 	if t.CAFile != "" {
-		text, err := os.ReadFile(t.CAFile)
-		if err != nil {
-			return nil, fmt.Errorf("ca_file: %w", err)
-		}
-		cfg.RootCAs = x509.NewCertPool()
-		if !cfg.RootCAs.AppendCertsFromPEM(text) {
-			return nil, fmt.Errorf("ca_file: %s has no certificate in PEM form", t.CAFile)
+		roots = t.roots
+	}
+	if pair != nil || roots != nil {
+		options = append(options, nats.ClientTLSConfig(pair, roots))
+	}
+	return options
+}
+
+// check returns an error if a file can't be used.
+func (t TLSConfig) check() error {
+	if t.CAFile != "" {
+		if _, err := t.roots(); err != nil {
+			return err
 		}
 	}
-	if t.CertFile != "" && t.KeyFile != "" {
-		pair, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
-		if err != nil {
-			return nil, fmt.Errorf("certificate %s with key %s: %w", t.CertFile, t.KeyFile, err)
-		}
-		cfg.Certificates = []tls.Certificate{pair}
+	if t.CertFile == "" || t.KeyFile == "" {
+		return nil
 	}
-	return cfg, nil
+	_, err := t.pair()
+	return err
+}
+
+// roots reads whom we trust.
+func (t TLSConfig) roots() (*x509.CertPool, error) {
+	text, err := os.ReadFile(t.CAFile)
+	if err != nil {
+		return nil, fmt.Errorf("ca_file: %w", err)
+	}
+	roots := x509.NewCertPool()
+	if !roots.AppendCertsFromPEM(text) {
+		return nil, fmt.Errorf("ca_file: %s has no certificate in PEM form", t.CAFile)
+	}
+	return roots, nil
+}
+
+// pair reads our certificate and its key.
+func (t TLSConfig) pair() (tls.Certificate, error) {
+	pair, err := tls.LoadX509KeyPair(t.CertFile, t.KeyFile)
+	if err != nil {
+		return pair, fmt.Errorf("certificate %s with key %s: %w", t.CertFile, t.KeyFile, err)
+	}
+	return pair, nil
 }
 
 // addresses returns the addresses of the servers.

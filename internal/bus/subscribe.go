@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"time"
 
@@ -54,7 +55,7 @@ func (b *Bus) Subscribe(ctx context.Context, patterns []string, fn func(barograp
 		if s.handled > handled {
 			wait = firstWait
 		}
-		b.log.WarnContext(ctx, "event subscription interrupted; asking anew", "error", err, "wait", wait)
+		s.interrupted(ctx, err)
 		pause(ctx, wait)
 		wait = min(2*wait, b.pace.longest)
 	}
@@ -70,6 +71,7 @@ type subscription struct {
 	own      link   // a connection of its own
 	ownTo    *node  // that it is to
 	handled  uint64 // messages so far
+	failing  bool   // it was told that it is interrupted
 
 	next   uint64    // the stream sequence to go on with; 0 before the first answer
 	node   int       // the number of the node that next is of
@@ -93,6 +95,7 @@ func (s *subscription) run(ctx context.Context) error {
 		}
 		return err
 	}
+	s.goesOn(ctx)
 	messages, err := consumer.Messages(jetstream.PullMaxMessages(prefetch), jetstream.PullHeartbeat(n.pace.heartbeat),
 		jetstream.WithMessagesErrOnMissingHeartbeat(true))
 	if err != nil {
@@ -115,6 +118,23 @@ func (s *subscription) run(ctx context.Context) error {
 		s.handled++
 		s.handle(ctx, msg)
 	}
+}
+
+// interrupted tells that there are no events for now: once, however long it lasts.
+func (s *subscription) interrupted(ctx context.Context, err error) {
+	level := slog.LevelWarn
+	if s.failing {
+		level = slog.LevelDebug
+	}
+	s.failing = true
+	s.bus.log.Log(ctx, level, "event subscription interrupted; asking anew until there is an answer", "error", err)
+}
+
+func (s *subscription) goesOn(ctx context.Context) {
+	if s.failing {
+		s.bus.log.InfoContext(ctx, "event subscription goes on")
+	}
+	s.failing = false
 }
 
 // connect gives the subscription a connection of its own to the node. It keeps it

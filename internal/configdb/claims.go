@@ -14,8 +14,9 @@ import (
 // oldest first: on its first try all that are due, up to the claim's limit, and
 // on later ones those that are left of it.
 //
-// What is claimed is nobody else's until its result is saved, the claim is
-// released, or its time has passed.
+// What is claimed is nobody else's until its result is saved or the claim is
+// released, or its time has passed and whoever claimed it is not on the roll of
+// servers any more: clocks need not agree for that.
 func (db *DB) ClaimDeliveries(ctx context.Context, ids []barograph.DeliveryID, c barograph.Claim) (claimed []barograph.DueDelivery, err error) {
 	if len(ids) == 0 {
 		return nil, nil
@@ -90,12 +91,12 @@ func claimable(ctx context.Context, x *tx, id barograph.DeliveryID, c barograph.
 		JOIN subscriptions s ON s.id = e.subscription_id
 		LEFT JOIN text_messages b ON b.subscription_id = s.id AND b.day = ?
 		WHERE d.id = ? AND d.state = 'pending' AND COALESCE(d.next_try, 0) <= ?
-		AND ` + isFree + ` AND ` + isNext + ` AND ` + inService + ` AND ` + isAffordable
+		AND ` + isFree + ` AND ` + isOurs + ` AND ` + isNext + ` AND ` + inService + ` AND ` + isAffordable + ` AND ` + isAffordableByAll
 	t, day := instant{&c.Now}, budgetDay(c.Now)
 	err = each(ctx, x, func(rows *sql.Rows) error {
 		found = true
 		return rows.Scan(append(dueValues(&due), &due.Budget.Daily, jsonText{&due.Budget.OverflowTo}, &due.Budget.Sent)...)
-	}, query, instant{&day}, id, t, t, t, "", t)
+	}, query, instant{&day}, id, t, t, t, "", c.By, c.By, "", t, c.By)
 	return due, found, err
 }
 
@@ -105,9 +106,9 @@ func gather(ctx context.Context, x *tx, d barograph.Delivery, c barograph.Claim)
 	_, err := x.exec(ctx, `UPDATE deliveries SET claimed_by = ?, claimed_until = ?, message_id = ? WHERE id IN (
 		SELECT d.id FROM deliveries d
 		WHERE d.endpoint_id = ? AND d.group_name = ? AND d.group_name <> '' AND d.message_id = '' AND d.state = 'pending'
-		AND COALESCE(d.next_try, 0) <= ? AND d.id <> ? AND `+isFree+` AND `+isNextInMessage+`
+		AND COALESCE(d.next_try, 0) <= ? AND d.id <> ? AND `+isFree+` AND `+isOurs+` AND `+isNextInMessage+`
 		ORDER BY COALESCE(d.next_try, 0), d.event_id, d.id LIMIT ?)`,
-		c.By, instant{&c.Until}, d.MessageID, d.EndpointID, d.Group, t, d.ID, t, t, d.MessageID, d.MessageID, max(c.MostGrouped-1, 0))
+		c.By, instant{&c.Until}, d.MessageID, d.EndpointID, d.Group, t, d.ID, t, t, d.MessageID, c.By, c.By, d.MessageID, d.MessageID, max(c.MostGrouped-1, 0))
 	return err
 }
 

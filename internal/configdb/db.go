@@ -32,6 +32,7 @@ type Deps struct {
 // dialect is what differs between databases.
 type dialect interface {
 	engine
+	hearing
 	writing
 	language
 }
@@ -49,9 +50,15 @@ type engine interface {
 	// backup copies the database, which has the given version, to a safe place
 	// and says where that is; "" if that is left to the operator.
 	backup(ctx context.Context, writer *sql.DB, version int64) (where string, err error)
+}
+
+// hearing is how a server learns what others change.
+type hearing interface {
 	// listen returns a function that calls heard whenever somebody else announced
 	// a change, and after it may have missed that, until its context ends.
 	listen(ctx context.Context, heard func()) (run func(context.Context), err error)
+	// tells reports whether those changes are heard of: else they are looked for.
+	tells() bool
 }
 
 // writing is how transactions stay out of each other's way.
@@ -98,7 +105,7 @@ type DB struct {
 	clock    barograph.Clock
 	stats    stats
 	changes  notifier
-	revision atomic.Int64 // of the last change that listeners were told of
+	revision atomic.Int64 // of the last change that listeners were told of, where the database does not tell
 	auditIDs sequence
 
 	deafen context.CancelFunc // ends listening

@@ -20,6 +20,14 @@ const (
 	isFree = `COALESCE(d.claimed_until, 0) <= ? AND NOT EXISTS (
 		SELECT 1 FROM deliveries busy WHERE busy.endpoint_id = d.endpoint_id AND busy.topic = d.topic
 		AND busy.topic <> '' AND busy.claimed_until > ? AND busy.message_id <> ? LIMIT 1 OFFSET 0)`
+	// isOurs: nor did another server that is at work ever begin to, and not say yet
+	// what came of it: by a clock that is ahead its claim has passed long before it
+	// has. Its arguments are who asks, again who asks, and the message.
+	isOurs = `(d.claimed_until IS NULL OR d.claimed_by = ? OR NOT EXISTS (SELECT 1 FROM servers w WHERE w.id = d.claimed_by))
+		AND NOT EXISTS (
+		SELECT 1 FROM deliveries busy JOIN servers w ON w.id = busy.claimed_by
+		WHERE busy.endpoint_id = d.endpoint_id AND busy.topic = d.topic AND busy.topic <> ''
+		AND busy.state = 'pending' AND busy.claimed_until IS NOT NULL AND busy.claimed_by <> ? AND busy.message_id <> ? LIMIT 1 OFFSET 0)`
 	// isNext: what happened before is told before, however it was planned.
 	isNext = `NOT EXISTS (
 		SELECT 1 FROM deliveries earlier WHERE earlier.endpoint_id = d.endpoint_id AND earlier.topic = d.topic
@@ -36,12 +44,18 @@ const (
 	isAffordable = `(e.kind <> 'sms' OR s.sms_daily_budget = 0 OR NOT EXISTS (
 		SELECT 1 FROM endpoints phone JOIN deliveries text ON text.endpoint_id = phone.id
 		WHERE phone.subscription_id = s.id AND phone.kind = 'sms' AND text.claimed_until > ? LIMIT 1 OFFSET 0))`
+	// isAffordableByAll: also by what another server that is at work sends now. Its
+	// argument is who asks.
+	isAffordableByAll = `(e.kind <> 'sms' OR s.sms_daily_budget = 0 OR NOT EXISTS (
+		SELECT 1 FROM endpoints phone JOIN deliveries text ON text.endpoint_id = phone.id JOIN servers w ON w.id = text.claimed_by
+		WHERE phone.subscription_id = s.id AND phone.kind = 'sms' AND text.state = 'pending'
+		AND text.claimed_until IS NOT NULL AND text.claimed_by <> ? LIMIT 1 OFFSET 0))`
 )
 
 // DueDeliveries returns deliveries to try now, at most limit: those that wait
 // longest first, and at most perEndpoint to one endpoint, so that one with many
 // can't crowd out the others. Endpoints and subscriptions out of service have
-// none. What is claimed, and what is about the same topic to the same endpoint,
+// none. What is claimed, by the time given, and what is about the same topic to the same endpoint,
 // is not among them, nor is what follows something of its topic that waits. It
 // reserves nothing: see ClaimDeliveries.
 func (db *DB) DueDeliveries(ctx context.Context, now time.Time, perEndpoint, limit int) ([]barograph.DueDelivery, error) {

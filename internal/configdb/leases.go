@@ -24,16 +24,19 @@ import (
 // A change that another server made is told to listeners of Changes from here.
 func (db *DB) Attend(ctx context.Context, self barograph.Server, decide func(barograph.Roll) barograph.Moves) (barograph.Roll, error) {
 	var roll barograph.Roll
-	err := db.write(ctx, func(x *tx) error {
+	var changes int64
+	err := db.write(ctx, func(x *tx) (err error) {
 		if err := beat(ctx, x, self); err != nil {
 			return err
 		}
-		before, err := readRoll(ctx, x)
-		if err != nil {
+		if changes, err = countChanges(ctx, x); err != nil {
 			return err
 		}
-		moves := decide(before)
-		if roll = before; moves.Nothing() {
+		if roll, err = readRoll(ctx, x); err != nil {
+			return err
+		}
+		moves := decide(roll)
+		if moves.Nothing() {
 			return nil
 		}
 		if err := move(ctx, x, self, moves); err != nil {
@@ -45,7 +48,10 @@ func (db *DB) Attend(ctx context.Context, self barograph.Server, decide func(bar
 	if err != nil {
 		return barograph.Roll{}, err
 	}
-	return roll, db.noticeOthers(ctx)
+	if db.revision.Swap(changes) != changes { // those of this server are counted as they are made
+		db.changes.fire()
+	}
+	return roll, nil
 }
 
 // Roll returns who works on the database.
@@ -192,16 +198,24 @@ func vacate(ctx context.Context, x *tx, id string) error {
 	return nil
 }
 
-// noticeOthers tells listeners of changes that were not told here yet. Those of
-// this server are told once more.
-func (db *DB) noticeOthers(ctx context.Context) error {
-	var number int64
-	err := each(ctx, db, func(rows *sql.Rows) error { return rows.Scan(&number) }, "SELECT number FROM revision WHERE id = 0")
+// countChanges returns how many changes there were that listeners are to be told
+// of, where the database does not tell by itself, and else always the same.
+func countChanges(ctx context.Context, x *tx) (number int64, err error) {
+	if x.dialect.tells() {
+		return 0, nil
+	}
+	err = each(ctx, x, func(rows *sql.Rows) error { return rows.Scan(&number) }, "SELECT number FROM revision WHERE id = 0")
 	if err != nil {
-		return db.explain(fmt.Errorf("read the revision: %w", err))
+		return 0, fmt.Errorf("read the revision: %w", err)
 	}
-	if db.revision.Swap(number) != number {
-		db.changes.fire()
+	return number, nil
+}
+
+// noteOwn counts a change of this server, whose listeners are told at once. It is
+// called while the writer's connection is not free yet, so that nobody reads the
+// number before.
+func (db *DB) noteOwn() {
+	if !db.dialect.tells() {
+		db.revision.Add(1)
 	}
-	return nil
 }

@@ -250,6 +250,8 @@ func (*postgres) joinEach(name, table, rest string) string {
 
 func (*postgres) prepares() bool { return false }
 
+func (*postgres) tells() bool { return true }
+
 // rebind numbers the question marks. Those in literals stay what they are.
 func (*postgres) rebind(query string) string {
 	var b strings.Builder

@@ -46,9 +46,6 @@ func TestPostgres(t *testing.T) {
 	t.Run("Turn", x.testTurn)
 	t.Run("Migration", x.testMigration)
 	t.Run("Schemas", x.testSchemas)
-	t.Run("Silent", x.testSilent)
-	t.Run("SilentStart", x.testSilentStart)
-	t.Run("SilentListener", x.testSilentListener)
 }
 
 // onPostgres is a set of tests on one server.

@@ -1,6 +1,7 @@
 package configdb_test
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"testing"
@@ -96,5 +97,62 @@ func TestChangesOfOthers(t *testing.T) {
 	attend()
 	if len(changed) == 0 {
 		t.Error("not told of the other's change")
+	}
+}
+
+// TestAttendWithoutReaders: a sign of life waits for nobody who reads.
+func TestAttendWithoutReaders(t *testing.T) {
+	t.Parallel()
+	db := openIn(t, t.TempDir())
+	readers := configdb.Reader(db)
+	for range readers.Stats().MaxOpenConnections {
+		conn, err := readers.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	defer cancel()
+	if _, err := db.Attend(ctx, barograph.Server{ID: "srv_1", Run: "run"}, func(barograph.Roll) barograph.Moves { return barograph.Moves{} }); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestOwnChanges: listeners are told once of what their own server changed.
+func TestOwnChanges(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	one, two := openIn(t, dir), openIn(t, dir)
+	attend := func() {
+		t.Helper()
+		_, err := one.Attend(t.Context(), barograph.Server{ID: "srv_1", Run: "run"}, func(barograph.Roll) barograph.Moves { return barograph.Moves{} })
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	attend()
+	changed, stop := one.Changes()
+	defer stop()
+	check := sampleCheck()
+	if err := one.CreateCheck(t.Context(), check); err != nil {
+		t.Fatal(err)
+	}
+	<-changed
+	attend()
+	if len(changed) > 0 {
+		t.Error("told twice")
+	}
+	check.Name = "another"
+	if err := one.UpdateCheck(t.Context(), check); err != nil {
+		t.Fatal(err)
+	}
+	<-changed
+	if err := two.DeleteCheck(t.Context(), check.ID); err != nil {
+		t.Fatal(err)
+	}
+	attend()
+	if len(changed) == 0 {
+		t.Error("not told of the other's change beside its own")
 	}
 }

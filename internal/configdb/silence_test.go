@@ -14,6 +14,7 @@ import (
 
 	"github.com/barograph/barograph"
 	"github.com/barograph/barograph/internal/configdb"
+	"github.com/barograph/barograph/internal/configdb/pgtest"
 )
 
 // line is a way to a server that can go silent, as when a machine is lost or an
@@ -99,6 +100,14 @@ func (l *line) pipe(to, from net.Conn, born int64) {
 // dropAt makes what is connected silent at the next message with the word, which
 // gets lost too.
 func (l *line) dropAt(word string) { l.stop.Store(&word) }
+
+func TestPostgresSilent(t *testing.T) {
+	t.Parallel()
+	x := onPostgres{pgtest.Start(t)}
+	t.Run("Work", x.testSilent)
+	t.Run("Start", x.testSilentStart)
+	t.Run("Listener", x.testSilentListener)
+}
 
 // testSilent: a server that says nothing any more holds up nothing for long, and
 // what was asked of it is not made twice.

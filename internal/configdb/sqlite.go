@@ -122,6 +122,8 @@ func (sqlite) listen(context.Context, func()) (func(context.Context), error) {
 	return func(context.Context) {}, nil
 }
 
+func (sqlite) tells() bool { return false }
+
 func (sqlite) options(reads bool) *sql.TxOptions { return &sql.TxOptions{ReadOnly: reads} }
 
 // alone has nothing to do: a transaction of the writer begins with the lock.

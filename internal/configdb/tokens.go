@@ -42,6 +42,20 @@ func (db *DB) CreateToken(ctx context.Context, t barograph.Token, key barograph.
 	return create(ctx, db, tokenTable(), &t, column{"key_hash", keyHash{&key}})
 }
 
+// CreateFirstToken adds a token with its key unless there is one already: of
+// servers that start at once on a new database one has the first.
+func (db *DB) CreateFirstToken(ctx context.Context, t barograph.Token, key barograph.KeyHash) (created bool, err error) {
+	db.stamp(&t.CreatedAt)
+	err = db.write(ctx, func(x *tx) error {
+		known, err := x.any(ctx, "SELECT 1 FROM tokens LIMIT 1")
+		if created = err == nil && !known; !created {
+			return err
+		}
+		return tokenTable().insert(ctx, x, &t, column{"key_hash", keyHash{&key}})
+	})
+	return created && err == nil, err
+}
+
 // DeleteToken removes the token; its key is void at once.
 func (db *DB) DeleteToken(ctx context.Context, id barograph.TokenID) error {
 	return remove(ctx, db, tokenTable(), string(id))

@@ -78,6 +78,7 @@ func (db *DB) writeOnce(ctx context.Context, most time.Duration, fn func(*tx) er
 		return db.uncommitted(d, err)
 	}
 	if t.changed {
+		db.noteOwn()
 		db.changes.fire()
 	}
 	return nil

@@ -68,6 +68,33 @@ func (x suite) testClaimsOfTopic(t *testing.T) {
 	equal(t, "then", ids(s.claim(claimOf("two", day(0)), ended), dueID), []barograph.DeliveryID{ended.ID})
 }
 
+// testClaimsOfTheLiving: what a server that is at work has claimed is left to it, also
+// by one whose clock is so far ahead that the claim has passed.
+func (x suite) testClaimsOfTheLiving(t *testing.T) {
+	s := x.story(t, hook(t, 1, 1), listeners(2, barograph.EndpointSMS))
+	s.subs[1].SMSDailyBudget = 9
+	noError(t, replace(s.db)(t.Context(), s.subs[1]))
+	phone := func(d *barograph.Delivery) {
+		d.SubscriptionID, d.EndpointID = s.subs[1].ID, s.subs[1].Endpoints[0].ID
+	}
+	one, two := barograph.Server{ID: "one", Run: "run_1"}, barograph.Server{ID: "two", Run: "run_2"}
+	must(s.db.Attend(t.Context(), one, nothing))(t)
+	must(s.db.Attend(t.Context(), two, nothing))(t)
+	started := s.happens(barograph.EventBreachStarted, "a", day(0))
+	ended := s.happens(barograph.EventBreachEnded, "a", day(0))
+	text, next := s.happens(barograph.EventBreachStarted, "b", day(0), phone), s.happens(barograph.EventBreachStarted, "c", day(0), phone)
+	claimed := s.claim(claimOf("one", day(0)), started, text)
+	equal(t, "claimed", ids(claimed, dueID), []barograph.DeliveryID{started.ID, text.ID})
+
+	equal(t, "by a server whose clock is ahead", s.claim(claimOf("two", day(1)), started, ended, text, next), nil)
+	equal(t, "its own again", ids(s.claim(claimOf("one", day(1)), started, text), dueID), []barograph.DeliveryID{started.ID, text.ID})
+	noError(t, s.db.Leave(t.Context(), one))
+	equal(t, "before the claim of one that is gone lapses", s.claim(claimOf("two", day(1)), started, ended), nil)
+	equal(t, "when it does", ids(s.claim(claimOf("two", day(2)), started, ended, text), dueID), []barograph.DeliveryID{started.ID, text.ID})
+	s.succeeds(started, day(2))
+	equal(t, "then", ids(s.claim(claimOf("two", day(2)), ended), dueID), []barograph.DeliveryID{ended.ID})
+}
+
 func (x suite) testClaimsOutOfService(t *testing.T) {
 	s := x.story(t, hook(t, 1, 1), hook(t, 2, 1))
 	sub, other := s.subs[0], s.subs[1]

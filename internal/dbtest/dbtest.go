@@ -275,6 +275,7 @@ func Run(t *testing.T, open func(testing.TB) Database) {
 	t.Run("WindowsApart", s.testWindowsApart)
 	t.Run("Claims", s.testClaims)
 	t.Run("ClaimsOfTopic", s.testClaimsOfTopic)
+	t.Run("ClaimsOfTheLiving", s.testClaimsOfTheLiving)
 	t.Run("ClaimsOutOfService", s.testClaimsOutOfService)
 	t.Run("ClaimsOfGroup", s.testClaimsOfGroup)
 	t.Run("ClaimsOfMessageAgain", s.testClaimsOfMessageAgain)

@@ -51,6 +51,7 @@ func (a *api) words(sel selection,
 		return nil, nil, err
 	}
 	defer func() { _ = q.Close() }() // only read from
+
 	hints := &storage.LabelHints{Limit: sel.limit + 1} // to know whether there are more
 	sets := sel.sets
 	if len(sets) == 0 {

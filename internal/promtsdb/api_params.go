@@ -108,7 +108,7 @@ func lookbackParam(r *http.Request) (time.Duration, error) {
 type selection struct {
 	from, to time.Time
 	sets     [][]*labels.Matcher // any of them; none chooses all
-	limit    int             // at least 1
+	limit    int                 // at least 1
 }
 
 // maxListed bounds what is listed. Grafana asks for as many.

@@ -22,6 +22,9 @@ var _ barograph.SeriesLister = (*Store)(nil)
 // Series lists the series that have samples in the range. It takes its turn, and
 // holds no more than the limit asks for.
 func (s *Store) Series(ctx context.Context, q barograph.SeriesQuery) (found []barograph.Series, more bool, err error) {
+	if err := ctx.Err(); err != nil {
+		return nil, false, err
+	}
 	matchers, err := toMatchers(q.Selector)
 	if err != nil {
 		return nil, false, err
@@ -118,13 +121,13 @@ type firstSeries []listed
 var _ heap.Interface = (*firstSeries)(nil)
 
 // Len returns the number of series.
-func (f firstSeries) Len() int { return len(f) }
+func (f *firstSeries) Len() int { return len(*f) }
 
 // Less puts the last text first.
-func (f firstSeries) Less(i, j int) bool { return f[i].text > f[j].text }
+func (f *firstSeries) Less(i, j int) bool { return (*f)[i].text > (*f)[j].text }
 
 // Swap swaps two series.
-func (f firstSeries) Swap(i, j int) { f[i], f[j] = f[j], f[i] }
+func (f *firstSeries) Swap(i, j int) { (*f)[i], (*f)[j] = (*f)[j], (*f)[i] }
 
 // Push adds a series to the end.
 func (f *firstSeries) Push(one any) {

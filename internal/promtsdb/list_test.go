@@ -114,7 +114,9 @@ func TestSeriesTakesTurns(t *testing.T) {
 	h := s.Handler(promtsdb.HandlerDeps{})
 	ask := func(path string) (int, string) {
 		w := httptest.NewRecorder()
-		h.ServeHTTP(w, httptest.NewRequest(http.MethodGet, "/api/v1/"+path, nil))
+		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		defer cancel()
+		h.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "/api/v1/"+path, nil))
 		return w.Code, w.Body.String()
 	}
 	lists, queries := s.Slots()

@@ -133,9 +133,8 @@ func sizeOf(dir string) (size int64, err error) {
 	return size, nil
 }
 
-// textOf writes samples as Prometheus' text format has them, one a line: series,
-// value and time in milliseconds.
-// Source: https://prometheus.io/docs/instrumenting/exposition_formats/
+// textOf writes samples one a line, much as Prometheus' text format has them:
+// series, value and time in milliseconds.
 func textOf(samples []barograph.Sample) []byte {
 	var b bytes.Buffer
 	for _, s := range samples {

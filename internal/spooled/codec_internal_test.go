@@ -19,6 +19,14 @@ func series(metric string, pairs ...string) barograph.Series {
 	return barograph.Series{Metric: metric, Labels: barograph.NewLabels(m)}
 }
 
+func manyLabels(n int) barograph.Series {
+	labels := map[string]string{}
+	for i := range n {
+		labels[fmt.Sprint(i)] = ""
+	}
+	return barograph.Series{Metric: "m", Labels: barograph.NewLabels(labels)}
+}
+
 func TestCodec(t *testing.T) {
 	a, b, bare := series("m", "host", "a"), series("m", "host", "b", "x", "ä\x00\n"), series("bare")
 	for name, samples := range map[string][]barograph.Sample{
@@ -31,6 +39,7 @@ func TestCodec(t *testing.T) {
 			{Series: bare, UnixMilli: math.MinInt64, Value: math.SmallestNonzeroFloat64},
 			{Series: b, UnixMilli: 0, Value: math.Copysign(0, -1)},
 		},
+		"more labels than a host may send": {{Series: manyLabels(5 * barograph.MaxLabels), UnixMilli: 5, Value: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := decode(encode(samples))

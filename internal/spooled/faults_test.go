@@ -225,7 +225,6 @@ func TestImpatientSenders(t *testing.T) {
 		store := &shelf{}
 		store.fail(hanging{})
 		b := open(t, t.TempDir(), store, 0)
-		defer b.run(t)()
 		start := time.Now()
 		taken := 0
 		for time.Since(start) < 10*time.Second {
@@ -240,6 +239,7 @@ func TestImpatientSenders(t *testing.T) {
 			t.Errorf("%d of 10 writes were spooled", taken)
 		}
 		store.failOn(nil)
+		defer b.run(t)()
 		time.Sleep(time.Minute)
 		if n := len(store.got()); n != taken {
 			t.Errorf("%d samples were taken, %d came", taken, n)

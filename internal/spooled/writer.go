@@ -119,7 +119,7 @@ func (w *Writer) Write(ctx context.Context, samples []barograph.Sample) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	if w.Waiting() > 0 || w.isSilent() {
+	if w.Waiting() > 0 || len(samples) > 0 && w.isSilent() {
 		return w.spool(samples)
 	}
 	err := w.direct(ctx, samples)

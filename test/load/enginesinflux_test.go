@@ -22,6 +22,7 @@ import (
 // process and sends points made beforehand; our store, in this process too; and
 // our server on that store. Each has a bucket of its own.
 func (c *comparison) influxdb(t *testing.T) {
+	t.Helper()
 	server := influxtest.Start(t)
 	pid := server.Process.PID()
 	bucket := server.Config(t, 0)
@@ -84,7 +85,7 @@ func clientTaker(t *testing.T, name string, cfg influx.Config, pid int, way func
 		f.round(samples)
 		points = f.points()
 		client = influxdb2.NewClientWithOptions(cfg.URL, cfg.Token.Reveal(),
-			influxdb2.DefaultOptions().SetPrecision(time.Millisecond).SetBatchSize(uint(*lineCount))) //nolint:gosec // a small number
+			influxdb2.DefaultOptions().SetPrecision(time.Millisecond).SetBatchSize(uint(*lineCount)))
 		return nil
 	}
 	return &taker{name: name, pid: pid, prepare: prepare, deliver: func(t *testing.T, _ [][][]byte) {

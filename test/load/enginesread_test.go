@@ -27,6 +27,7 @@ const (
 
 // read measures how long a week of a thousand series takes from each store.
 func (c *comparison) read(t *testing.T) {
+	t.Helper()
 	from := time.Now().Add(-barograph.Week).Truncate(readStep).Add(readStep)
 	for name, open := range map[string]func(*testing.T) readStore{
 		"embedded": openEmbedded, "InfluxDB 1.8.3": openInfluxDB, "VictoriaMetrics": openVictoria,

@@ -16,6 +16,7 @@ import (
 
 // remote compares how many samples a second are acknowledged by remote write.
 func (c *comparison) remote(t *testing.T) {
+	t.Helper()
 	ours := c.barograph(t, config)
 	second := c.barograph(t, config)
 	victoria := promremotetest.VictoriaMetrics(t, "-memory.allowedBytes=2GB")

@@ -24,15 +24,20 @@ const fleetSeries = 10_000 // that all parts but reading write to
 
 // plain compares how many samples a second are acknowledged by line protocol.
 func (c *comparison) plain(t *testing.T) {
+	t.Helper()
 	c.lineProtocol(t, "", func(text []byte) []byte { return text })
 }
 
 // gzipped compares the same, packed as Telegraf does it.
-func (c *comparison) gzipped(t *testing.T) { c.lineProtocol(t, ", gzip", pack) }
+func (c *comparison) gzipped(t *testing.T) {
+	t.Helper()
+	c.lineProtocol(t, ", gzip", pack)
+}
 
 // What is acknowledged is on disk (synced) here and in InfluxDB, in memory in
 // VictoriaMetrics.
 func (c *comparison) lineProtocol(t *testing.T, way string, packed func([]byte) []byte) {
+	t.Helper()
 	ours := c.barograph(t, config)
 	fluxed := influxtest.Start(t)
 	bucket := fluxed.Config(t, 0).Bucket

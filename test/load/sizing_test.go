@@ -22,6 +22,7 @@ import (
 
 // sizing measures what a server on its embedded store takes of a machine.
 func (c *comparison) sizing(t *testing.T) {
+	t.Helper()
 	t.Run("series", c.sizeSeries)
 	t.Run("agents", c.sizeAgents)
 	t.Run("disk", c.sizeDisk)
@@ -29,6 +30,7 @@ func (c *comparison) sizing(t *testing.T) {
 
 // sizeSeries sends an hour of 100,000 series, a sample a minute each.
 func (c *comparison) sizeSeries(t *testing.T) {
+	t.Helper()
 	const series, steps = 100_000, 60
 	installed := &harness.Installation{Program: c.program, Dir: t.TempDir(), Config: config}
 	p := installed.Start(t)
@@ -57,6 +59,7 @@ func (c *comparison) sizeSeries(t *testing.T) {
 
 // sizeAgents has small messages sent, as agents do.
 func (c *comparison) sizeAgents(t *testing.T) {
+	t.Helper()
 	const hosts, each, minutes = 500, 100, 20
 	p := c.barograph(t, config)
 	client, header := &http.Client{}, withKey(http.Header{}, p)
@@ -82,6 +85,7 @@ func (c *comparison) sizeAgents(t *testing.T) {
 // sizeDisk measures how large samples are in blocks, where they are kept, by
 // what their values are like.
 func (c *comparison) sizeDisk(t *testing.T) {
+	t.Helper()
 	for name, value := range map[string]func(series, step int) float64{
 		"constant":              func(n, _ int) float64 { return float64(n) },
 		"three digits, wander":  valueAt,
