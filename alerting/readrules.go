@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/barograph/barograph"
@@ -44,7 +45,7 @@ func (e *Engine) readEach(
 			break
 		}
 	}
-	return append(left[:len(left):len(left)], failed...), err
+	return append(slices.Clip(left), failed...), err
 }
 
 func readWithin(ctx context.Context, rule barograph.Rule, read func(context.Context, barograph.Rule) error) error {

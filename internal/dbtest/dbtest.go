@@ -66,6 +66,7 @@ type Facts interface {
 type Sending interface {
 	Deliveries
 	DeliveryQueue
+	DeliveryState
 	Holding
 }
 
@@ -190,6 +191,10 @@ type DeliveryQueue interface {
 	ReleaseClaims(ctx context.Context, by string) error
 	ReleaseClaimsExcept(ctx context.Context, by string, trying []barograph.DeliveryID) error
 	SaveDeliveryResults(ctx context.Context, results []barograph.DeliveryResult) error
+}
+
+// DeliveryState shows what waits, and what may still be sent.
+type DeliveryState interface {
 	EndpointQueues(ctx context.Context) ([]barograph.EndpointQueue, error)
 	TextBudget(ctx context.Context, id barograph.SubscriptionID, now time.Time) (barograph.TextBudget, error)
 }
