@@ -1,4 +1,5 @@
-# A static binary on an empty image; certificates and zones come from the build.
+# Static binaries, which have the zones in them, on an empty image; certificates
+# come from the build.
 FROM golang:1.26-bookworm AS build
 WORKDIR /src
 COPY go.mod go.sum ./
@@ -10,7 +11,6 @@ RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=${VERSION}"
 
 FROM scratch
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/
-COPY --from=build /usr/share/zoneinfo /usr/share/zoneinfo
 COPY --from=build /out/barograph /out/barograph-agent /
 COPY --from=build --chown=65532:65532 /out/data /data
 USER 65532:65532

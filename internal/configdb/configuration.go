@@ -233,35 +233,22 @@ func (db *DB) putHost(ctx context.Context, x *tx, is map[string]barograph.KeyedH
 }
 
 func (db *DB) putSubscription(ctx context.Context, x *tx, is map[string]barograph.Subscription, s barograph.Subscription) error {
-	old, there := is[string(s.ID)]
-	t := subscriptionTable()
-	if !there {
-		s.CreatedAt = db.clock.Now()
-		s.UpdatedAt = s.CreatedAt
-		if err := t.insert(ctx, x, &s); err != nil {
-			return err
-		}
-		if err := insertEndpoints(ctx, x, s); err != nil {
-			return err
-		}
-		now, err := subscriptionByID(ctx, x, s.ID)
-		if err != nil {
-			return err
-		}
-		return db.audit(ctx, x, subscriptionEntry(actionCreated, nil, &now))
+	if old, there := is[string(s.ID)]; there {
+		return db.replaceSubscription(ctx, x, s, old)
 	}
-	s.CreatedAt, s.UpdatedAt = old.CreatedAt, db.nextUpdate(old)
-	if err := t.set(ctx, x, string(s.ID), t.columns(&s)...); err != nil {
+	s.CreatedAt = db.clock.Now()
+	s.UpdatedAt = s.CreatedAt
+	if err := subscriptionTable().insert(ctx, x, &s); err != nil {
 		return err
 	}
-	if err := replaceEndpoints(ctx, x, s, old.Endpoints, db.clock.Now()); err != nil {
+	if err := insertEndpoints(ctx, x, s); err != nil {
 		return err
 	}
 	now, err := subscriptionByID(ctx, x, s.ID)
 	if err != nil {
 		return err
 	}
-	return db.audit(ctx, x, subscriptionEntry(changeOf(old, now), &old, &now))
+	return db.audit(ctx, x, subscriptionEntry(actionCreated, nil, &now))
 }
 
 func insertEndpoints(ctx context.Context, x *tx, s barograph.Subscription) error {

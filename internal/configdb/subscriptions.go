@@ -127,21 +127,25 @@ func (db *DB) UpdateSubscription(ctx context.Context, s barograph.Subscription) 
 		if !s.UpdatedAt.IsZero() && !stored(s.UpdatedAt).Equal(old.UpdatedAt) {
 			return barograph.Errorf(barograph.KindConflict, "subscription %q was changed meanwhile: read it again", old.Name)
 		}
-		s := s // as it was given, should this run again
-		s.CreatedAt, s.UpdatedAt = old.CreatedAt, db.nextUpdate(old)
-		t := subscriptionTable()
-		if err := t.set(ctx, x, string(s.ID), t.columns(&s)...); err != nil {
-			return err
-		}
-		if err := replaceEndpoints(ctx, x, s, old.Endpoints, db.clock.Now()); err != nil {
-			return err
-		}
-		now, err := subscriptionByID(ctx, x, s.ID)
-		if err != nil {
-			return err
-		}
-		return db.audit(ctx, x, subscriptionEntry(changeOf(old, now), &old, &now))
+		return db.replaceSubscription(ctx, x, s, old)
 	})
+}
+
+// replaceSubscription puts s, with its endpoints, in the place of old.
+func (db *DB) replaceSubscription(ctx context.Context, x *tx, s, old barograph.Subscription) error {
+	s.CreatedAt, s.UpdatedAt = old.CreatedAt, db.nextUpdate(old)
+	t := subscriptionTable()
+	if err := t.set(ctx, x, string(s.ID), t.columns(&s)...); err != nil {
+		return err
+	}
+	if err := replaceEndpoints(ctx, x, s, old.Endpoints, db.clock.Now()); err != nil {
+		return err
+	}
+	now, err := subscriptionByID(ctx, x, s.ID)
+	if err != nil {
+		return err
+	}
+	return db.audit(ctx, x, subscriptionEntry(changeOf(old, now), &old, &now))
 }
 
 // SetSubscriptionEnabled pauses or resumes the subscription, and leaves all else
