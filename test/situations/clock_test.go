@@ -1,11 +1,14 @@
 package situations_test
 
 import (
+	"fmt"
+	"slices"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/barograph/barograph"
+	"github.com/barograph/barograph/test/harness"
 )
 
 // handClock is moved by hand. Whoever waits for one of its tickers does so until
@@ -13,13 +16,13 @@ import (
 type handClock struct {
 	mu      sync.Mutex
 	now     time.Time
-	tickers map[time.Duration]chan time.Time
+	tickers map[time.Duration][]chan time.Time
 }
 
 var _ barograph.Clock = (*handClock)(nil)
 
 func newClock(now time.Time) *handClock {
-	return &handClock{now: now, tickers: map[time.Duration]chan time.Time{}}
+	return &handClock{now: now, tickers: map[time.Duration][]chan time.Time{}}
 }
 
 func (c *handClock) Now() time.Time {
@@ -34,36 +37,46 @@ func (c *handClock) set(now time.Time) {
 	c.now = now
 }
 
-// Ticker returns a channel that all who wait for the same interval share.
+// Ticker returns a channel that receives when the interval is woken.
 func (c *handClock) Ticker(d time.Duration) (ticks <-chan time.Time, stop func()) {
-	return c.ticker(d), func() {}
-}
-
-func (c *handClock) ticker(d time.Duration) chan time.Time {
+	ticker := make(chan time.Time)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.tickers[d] == nil {
-		c.tickers[d] = make(chan time.Time)
-	}
-	return c.tickers[d]
+	c.tickers[d] = append(c.tickers[d], ticker)
+	return ticker, func() {}
 }
 
-// wake has who waits for the interval begin its work.
-func (c *handClock) wake(t *testing.T, d time.Duration) {
+func (c *handClock) waiting(d time.Duration) []chan time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return slices.Clone(c.tickers[d])
+}
+
+// wake has all who wait for the interval, of whom there are at least so many,
+// begin their work.
+func (c *handClock) wake(t *testing.T, d time.Duration, least int) {
 	t.Helper()
+	harness.Eventually(t, time.Minute, func() string {
+		if n := len(c.waiting(d)); n < least {
+			return fmt.Sprintf("%d wait for every %s, not %d", n, d, least)
+		}
+		return ""
+	})
 	deadline := time.NewTimer(time.Minute)
 	defer deadline.Stop()
-	select {
-	case c.ticker(d) <- c.Now():
-	case <-deadline.C:
-		t.Fatalf("nobody took the tick of every %s", d)
+	for _, ticker := range c.waiting(d) {
+		select {
+		case ticker <- c.Now():
+		case <-deadline.C:
+			t.Fatalf("somebody did not take the tick of every %s", d)
+		}
 	}
 }
 
 // work wakes who waits for the interval and returns when the work is done: a
 // second tick is taken only after that, and finds nothing new.
-func (c *handClock) work(t *testing.T, d time.Duration) {
+func (c *handClock) work(t *testing.T, d time.Duration, least int) {
 	t.Helper()
-	c.wake(t, d)
-	c.wake(t, d)
+	c.wake(t, d, least)
+	c.wake(t, d, least)
 }

@@ -89,7 +89,7 @@ func play(t *testing.T, s *script) *world {
 	for at := s.watch; at < w.end; at += s.sweep {
 		w.advance(at)
 	}
-	w.clock.work(t, w.cfg.Alerting.Interval.Std()) // everything is recorded
+	w.clock.work(t, w.cfg.Alerting.Interval.Std(), 1) // everything is recorded
 	w.collect()
 	return w
 }
@@ -178,8 +178,8 @@ func (w *world) advance(at time.Duration) {
 	w.t.Helper()
 	w.clock.set(epoch().Add(at))
 	w.send(at)
-	w.clock.work(w.t, w.cfg.Forecast.Interval.Std())
-	w.clock.wake(w.t, w.cfg.Alerting.Interval.Std())
+	w.clock.work(w.t, w.cfg.Forecast.Interval.Std(), 2) // the forecaster, and who writes the server's own series
+	w.clock.wake(w.t, w.cfg.Alerting.Interval.Std(), 1)
 	var latest struct{ Items []barograph.Forecast }
 	w.server.Call(w.t, http.MethodGet, "/api/v1/forecasts?limit=1000", w.server.Token, nil, &latest)
 	for _, f := range latest.Items {
