@@ -89,15 +89,26 @@ func (n *node) healthy(ctx context.Context) error {
 	case err := <-answer:
 		return err
 	case <-ctx.Done():
+	}
+	select {
+	case err := <-answer: // who asked gave up as well, and may know why
+		return err
+	case <-time.After(afterthought):
 		return unavailable("the event bus does not answer", context.Cause(ctx))
 	}
 }
+
+// afterthought is how long a node that was asked in vain may take to say why.
+const afterthought = 50 * time.Millisecond
 
 func (n *node) ask(ctx context.Context) error {
 	if err := n.backend.well(); err != nil {
 		return err
 	}
 	if _, err := n.publishing.js.Stream(ctx, n.stream); err != nil {
+		if unwell := n.backend.well(); unwell != nil { // it fell ill while it was asked
+			return unwell
+		}
 		return unavailable(fmt.Sprintf("the event bus does not tell of its stream %q", n.stream), err)
 	}
 	return nil
