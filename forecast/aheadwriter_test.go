@@ -185,8 +185,9 @@ func TestCurvesAheadFollowThePredictions(t *testing.T) {
 	w.record(disk("web1"), generate(6, func(int) float64 { return .81 })...)
 	open.set(predictionOf(disk("web1"), w.clock.Now()))
 	expect("updated two steps later", 96, 1) // on the same grid: none lies between the older
-	w.clock.move(time.Hour)
+	w.clock.move(59 * time.Minute) // not yet due: what comes in now is there when it is
 	w.record(disk("web1"), generate(12, func(int) float64 { return .81 })...)
+	w.clock.move(time.Minute)
 	expect("an hour later", 96, 1)
 	open.set()
 	expect("ended", 0, 0)
@@ -302,7 +303,7 @@ func TestCurveAheadThatFails(t *testing.T) {
 			}
 			open, store := &predicted{}, newFuture()
 			open.set(predictionOf(disk("web1"), epoch), predictionOf(disk("web2"), epoch))
-			w.writeAhead(open, store, every)
+			stop := w.writeAhead(open, store, every)
 			w.sweep()
 			store.mu.Lock()
 			store.broken = func(what string, series barograph.Series) error {
@@ -314,6 +315,7 @@ func TestCurveAheadThatFails(t *testing.T) {
 			store.mu.Unlock()
 			open.set(predictionOf(disk("web3"), epoch), predictionOf(disk("web4"), epoch))
 			w.sweep()
+			stop()
 			if p, _ := store.ahead(epoch, "web2"); p != 0 {
 				t.Errorf("%d points ahead of what ended", p)
 			}
