@@ -185,7 +185,7 @@ func TestCurvesAheadFollowThePredictions(t *testing.T) {
 	w.record(disk("web1"), generate(6, func(int) float64 { return .81 })...)
 	open.set(predictionOf(disk("web1"), w.clock.Now()))
 	expect("updated two steps later", 96, 1) // on the same grid: none lies between the older
-	w.clock.move(59 * time.Minute) // not yet due: what comes in now is there when it is
+	w.clock.move(59 * time.Minute)           // not yet due: what comes in now is there when it is
 	w.record(disk("web1"), generate(12, func(int) float64 { return .81 })...)
 	w.clock.move(time.Minute)
 	expect("an hour later", 96, 1)
