@@ -326,7 +326,7 @@ type show struct {
 // play starts the demo. Its story is over after 40 hours of its clock.
 func play(t *testing.T, edit func(*app.Config)) *show {
 	t.Helper()
-	if testing.Short() {
+	if testing.Short() || raceDetector { // the demo's clock does not wait for who is slow
 		t.Skip("takes most of a minute: the story has to be played")
 	}
 	cfg := harness.Config()
