@@ -86,6 +86,7 @@ func play(t *testing.T, s *script) *world {
 	})
 	w.deleteRules()
 	w.prepare()
+	w.clock.work(t, w.cfg.Alerting.Interval.Std(), 1) // the rules are in force, and judge nothing of before the watch
 	for at := s.watch; at < w.end; at += s.sweep {
 		w.advance(at)
 	}
