@@ -84,6 +84,7 @@ type Ingest struct {
 	remote seriesCache[remoteSeries] // by the labels of remote write
 
 	unzippers sync.Pool // of *gzip.Reader
+	arrivals  arrivals
 
 	seenMu sync.Mutex
 	seen   map[barograph.HostID]time.Time
@@ -103,6 +104,7 @@ func New(cfg Config, opts Options) (*Ingest, error) {
 	return &Ingest{
 		cfg: cfg, opts: opts, seen: map[barograph.HostID]time.Time{},
 		lines: seriesCache[seriesSet]{seed: maphash.MakeSeed()}, remote: seriesCache[remoteSeries]{seed: maphash.MakeSeed()},
+		arrivals: newArrivals(),
 		pulse:    barograph.NewPulse(seenInterval),
 		accepted: opts.Metrics.NewCounter("barograph_ingest_samples_total"),
 		rejected: opts.Metrics.NewCounter("barograph_ingest_samples_rejected_total"),

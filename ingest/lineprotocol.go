@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 	"unicode"
 
 	"github.com/influxdata/line-protocol/v2/lineprotocol"
@@ -149,16 +150,27 @@ func (l *lines) decodeLine(dec *lineprotocol.Decoder, n int, head []byte) error 
 		}
 		batch.add(n, barograph.Sample{Series: series, Value: value})
 	}
-	at, err := dec.Time(l.precision, l.now)
+	return l.setTime(dec, batch.samples[first:])
+}
+
+// setTime gives the samples of a line its time, or that of their arrival.
+func (l *lines) setTime(dec *lineprotocol.Decoder, samples []barograph.Sample) error {
+	at, err := dec.Time(l.precision, time.Time{})
 	if err != nil {
 		return err
+	}
+	if at.IsZero() { // the line has none
+		for i := range samples {
+			samples[i].UnixMilli = l.in.arrivals.next(samples[i].Series, l.now)
+		}
+		return nil
 	}
 	unixMilli := at.UnixMilli()
 	if err := l.in.checkTime(unixMilli, l.now); err != nil {
 		return err
 	}
-	for i := first; i < len(batch.samples); i++ {
-		batch.samples[i].UnixMilli = unixMilli
+	for i := range samples {
+		samples[i].UnixMilli = unixMilli
 	}
 	return nil
 }

@@ -22,6 +22,7 @@ func (still) Now() time.Time { return time.Unix(1_700_000_000, 0) }
 func read(t *testing.T, in *Ingest, text string, precision lineprotocol.Precision, way func(*lines, []byte)) []string {
 	t.Helper()
 	now := in.opts.Clock.Now()
+	in.arrivals = newArrivals() // each body is the first in its millisecond
 	req := &lineRequest{}
 	id := barograph.Identity{Name: "a", HostID: "hst_a"}
 	way(&lines{

@@ -69,12 +69,19 @@ func (c SourceConfig) validateURL(p *barograph.Problems) {
 	case err != nil:
 		p.Addf("url", "is not an address such as http://127.0.0.1:9090")
 	case u.Host == "" || u.Scheme != "http" && u.Scheme != "https":
-		p.Addf("url", "%q is not an address such as http://127.0.0.1:9090", u.Redacted())
+		p.Addf("url", "%q is not an address such as http://127.0.0.1:9090", withoutQuery(u))
 	case u.User != nil:
 		p.Addf("url", "has a user name or password in it: put them into username and password_file")
 	case u.RawQuery != "" || u.Fragment != "":
-		p.Addf("url", "%q has a query or fragment: leave it out", u.Redacted())
+		p.Addf("url", "has a query or fragment: leave out what begins with ? or #") // which may be a token
 	}
+}
+
+// withoutQuery returns the address without what may hold a secret.
+func withoutQuery(u *url.URL) string {
+	shown := *u
+	shown.RawQuery, shown.Fragment = "", ""
+	return shown.Redacted()
 }
 
 // ValidateSources returns an error that names every bad field of every source.

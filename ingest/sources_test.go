@@ -21,31 +21,14 @@ import (
 
 	"github.com/barograph/barograph"
 	"github.com/barograph/barograph/ingest"
+	"github.com/barograph/barograph/internal/clocktest"
 	"github.com/barograph/barograph/internal/promtsdb"
 )
 
-// handClock is moved by hand; each step is a tick, and is over when the next is
-// waited for.
-type handClock struct {
-	mu    sync.Mutex
-	now   time.Time
-	ticks chan time.Time
-}
-
-func (c *handClock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *handClock) Ticker(time.Duration) (<-chan time.Time, func()) { return c.ticks, func() {} }
-
-func (c *handClock) step(d time.Duration) {
-	c.mu.Lock()
-	c.now = c.now.Add(d)
-	now := c.now
-	c.mu.Unlock()
-	c.ticks <- now
+// step moves the clock, which is a tick. It is over when the next is waited for.
+func step(c *clocktest.Clock, d time.Duration) {
+	c.Move(d)
+	c.Tick()
 }
 
 // upstream is a server with Prometheus's query interface, on real series.
@@ -155,7 +138,7 @@ type puller struct {
 	stop func()
 }
 
-func startSources(t *testing.T, clock *handClock, store *promtsdb.Store, rules *ruleList, cfgs ...ingest.SourceConfig) puller {
+func startSources(t *testing.T, clock *clocktest.Clock, store *promtsdb.Store, rules *ruleList, cfgs ...ingest.SourceConfig) puller {
 	t.Helper()
 	s, err := ingest.NewSources(cfgs, ingest.SourceOptions{
 		Rules: rules, All: rules, Writer: store, Reader: store,
@@ -214,8 +197,8 @@ func points(t *testing.T, store *promtsdb.Store, rule barograph.Rule, now time.T
 func TestSources(t *testing.T) {
 	t.Parallel()
 	start := time.Now().Truncate(time.Hour)
-	clock := &handClock{now: start.Add(20 * time.Second), ticks: make(chan time.Time)}
-	up := newUpstream(t, &handClock{now: start.Add(4 * time.Hour)})
+	clock := clocktest.New(start.Add(20 * time.Second))
+	up := newUpstream(t, clocktest.New(start.Add(4*time.Hour)))
 	up.put(t, start.Add(-3*barograph.Day), start.Add(3*time.Hour), `m{host="a"}`, `m{host="b",rule_id="theirs"}`)
 	up.put(t, start.Add(-2*barograph.Day), start.Add(-barograph.Day), `m{host="gone"}`)
 	store := openStore(t, clock)
@@ -223,8 +206,8 @@ func TestSources(t *testing.T) {
 	rules := &ruleList{rules: []barograph.Rule{rule, ruleOf("rul_2", "other", "m"), {ID: "rul_3", Enabled: true}}}
 	cfg := ingest.SourceConfig{Name: "up", URL: up.URL + "/prefix/", Token: "s3cret", Tenant: "t1"}
 	p := startSources(t, clock, store, rules, cfg)
-	clock.step(0) // the first sweep is over when it waits for this
-	clock.step(0)
+	step(clock, 0) // the first sweep is over when it waits for this
+	step(clock, 0)
 	got := points(t, store, rule, start)
 	if len(got) != 2 || len(got[`{host="a"}`]) != len(got[`{exported_rule_id="theirs",host="b"}`]) {
 		t.Fatalf("series %d: %v", len(got), got)
@@ -248,8 +231,8 @@ func TestSources(t *testing.T) {
 	}
 	up.questions()
 
-	clock.step(time.Minute)
-	clock.step(0)
+	step(clock, time.Minute)
+	step(clock, 0)
 	if asked := up.questions(); len(asked) != 1 {
 		t.Errorf("a minute takes the questions %v", asked)
 	}
@@ -261,9 +244,9 @@ func TestSources(t *testing.T) {
 	// Away for ten minutes.
 	up.away.Store(true)
 	for range 10 {
-		clock.step(time.Minute)
+		step(clock, time.Minute)
 	}
-	clock.step(0)
+	step(clock, 0)
 	if s := p.status(t, "rul_1"); !strings.Contains(s.Error, "502") {
 		t.Errorf("while away the status is %+v", s)
 	}
@@ -272,8 +255,8 @@ func TestSources(t *testing.T) {
 		t.Errorf("while away there are %d points, before %d", n, len(a)+1)
 	}
 	up.away.Store(false)
-	clock.step(time.Minute)
-	clock.step(0)
+	step(clock, time.Minute)
+	step(clock, 0)
 	if s := p.status(t, "rul_1"); s.Error != "" || s.Refused != 0 {
 		t.Errorf("back again the status is %+v", s)
 	}
@@ -281,12 +264,10 @@ func TestSources(t *testing.T) {
 	// Another server takes over half an hour later.
 	p.stop()
 	up.questions()
-	clock.mu.Lock()
-	clock.now = clock.now.Add(30 * time.Minute)
-	clock.mu.Unlock()
+	clock.Move(30 * time.Minute)
 	p = startSources(t, clock, store, rules, cfg)
-	clock.step(0)
-	clock.step(0)
+	step(clock, 0)
+	step(clock, 0)
 	if asked := up.questions(); len(asked) != 2 {
 		t.Errorf("going on takes the questions %v", asked)
 	}
@@ -306,8 +287,8 @@ func TestSources(t *testing.T) {
 	// Another query makes other series, from the beginning.
 	changed := ruleOf("rul_1", "up", "m * 3")
 	rules.set(changed)
-	clock.step(time.Minute)
-	clock.step(0)
+	step(clock, time.Minute)
+	step(clock, 0)
 	triple := points(t, store, changed, start)[`{host="a"}`]
 	if len(triple) < len(a) || triple[0].Value != 3*float64(triple[0].UnixMilli/60_000) {
 		t.Errorf("the changed query has %d points, the first %v; want its past too, and nothing of the other", len(triple), triple[0])
@@ -319,7 +300,7 @@ func TestSources(t *testing.T) {
 func TestSourceMistakes(t *testing.T) {
 	t.Parallel()
 	start := time.Now().Truncate(time.Minute)
-	clock := &handClock{now: start, ticks: make(chan time.Time)}
+	clock := clocktest.New(start)
 	up := newUpstream(t, clock)
 	up.put(t, start.Add(-time.Minute), start, `m{host="a"}`, `m{host="b"}`, `m{host="c"}`)
 	thief := make(chan *http.Request, 10)

@@ -13,6 +13,7 @@ import (
 
 	"github.com/barograph/barograph"
 	"github.com/barograph/barograph/ingest"
+	"github.com/barograph/barograph/internal/clocktest"
 )
 
 // answering is a source that always gives the same series.
@@ -47,13 +48,13 @@ func TestSourceSameSeries(t *testing.T) {
 	} {
 		for range 5 { // whatever the order of a map
 			start := time.Now().Truncate(time.Minute)
-			clock := &handClock{now: start, ticks: make(chan time.Time)}
+			clock := clocktest.New(start)
 			store := openStore(t, clock)
 			rule := ruleOf("rul_1", "up", "q")
 			p := startSources(t, clock, store, &ruleList{rules: []barograph.Rule{rule}}, ingest.SourceConfig{Name: "up", URL: answering(t, c.answer...)})
 			err := p.Check(t.Context(), "up", rule.Query)
-			clock.step(0)
-			clock.step(0)
+			step(clock, 0)
+			step(clock, 0)
 			status := p.status(t, "rul_1")
 			for _, want := range c.told {
 				if e, ok := errors.AsType[*barograph.Error](err); !ok || e.Kind != barograph.KindInvalid || len(e.Fields) != 1 || e.Fields[0].Field != "query" || !strings.Contains(e.Fields[0].Message, want) || !strings.Contains(status.Error, want) {
@@ -91,7 +92,7 @@ func TestSourceBomb(t *testing.T) {
 		_, _ = io.WriteString(w, `]}}`)
 	}))
 	t.Cleanup(srv.Close)
-	clock := &handClock{now: time.Now(), ticks: make(chan time.Time)}
+	clock := clocktest.New(time.Now())
 	p := startSources(t, clock, openStore(t, clock), &ruleList{}, ingest.SourceConfig{Name: "up", URL: srv.URL})
 	before := allocated()
 	err := p.Check(t.Context(), "up", "m")

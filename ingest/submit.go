@@ -105,7 +105,11 @@ func (in *Ingest) submission(id barograph.Identity, item []byte, now time.Time) 
 	if sub.Time != nil {
 		at = *sub.Time
 	}
-	return in.sample(id, wire.Sample{Metric: sub.Field, Labels: sub.Labels, Time: at.UnixMilli(), Value: value}, now)
+	s, err := in.sample(id, wire.Sample{Metric: sub.Field, Labels: sub.Labels, Time: at.UnixMilli(), Value: value}, now)
+	if err == nil && sub.Time == nil {
+		s.UnixMilli = in.arrivals.next(s.Series, now)
+	}
+	return s, err
 }
 
 func (in *Ingest) takeBatch(ctx context.Context, id barograph.Identity, body []byte) (*batch, error) {
