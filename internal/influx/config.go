@@ -54,7 +54,7 @@ func (c Config) Validate() error {
 	case u.User != nil:
 		p.Addf("url", "has a user name or password in it: put user:password into token")
 	case u.RawQuery != "" || u.Fragment != "":
-		p.Addf("url", "%q has a query or fragment: leave it out", redactURL(u))
+		p.Addf("url", "has a query or fragment: leave out what begins with ? or #") // which may be a token
 	}
 	if c.Bucket == "" {
 		p.Addf("bucket", "is empty: name the bucket, or database/retention-policy for InfluxDB 1.8")

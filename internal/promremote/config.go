@@ -89,7 +89,7 @@ func validateURL(p *barograph.Problems, field, text string) {
 	case u.User != nil:
 		p.Addf(field, "has a user name or password in it: put them into username and password")
 	case u.RawQuery != "" || u.Fragment != "":
-		p.Addf(field, "%q has a query or fragment: leave it out", u.Redacted())
+		p.Addf(field, "has a query or fragment: leave out what begins with ? or #") // which may be a token
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"fmt"
+	"math"
 	"net/url"
 	"slices"
 	"strings"
@@ -308,7 +309,10 @@ func join(how barograph.Rollup, so, value, count float64) float64 {
 	case barograph.RollupMin:
 		return min(so, value)
 	case barograph.RollupMean:
-		return so + (value-so)/count
+		if next := so + (value-so)/count; !math.IsInf(next, 0) {
+			return next
+		}
+		return so*((count-1)/count) + value/count // a difference overflows where the mean does not
 	}
 	return value
 }

@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"testing"
 	"time"
@@ -78,6 +79,17 @@ func testRollupPartialSteps(f fixture) {
 			f.expect(t, q, barograph.SeriesPoints{Series: s, Points: f.points(time.Minute, tt.begin, tt.m, tt.en)})
 		})
 	}
+}
+
+// testRollupLargest has values whose difference overflows; their mean does
+// not.
+func testRollupLargest(f fixture) {
+	t := f.t
+	s := series("m")
+	f.write(t, barograph.SeriesPoints{Series: s, Points: f.points(30*time.Second, -math.MaxFloat64, math.MaxFloat64)})
+	q := f.all("m")
+	q.Step, q.Rollup = time.Minute, barograph.RollupMean
+	f.expect(t, q, barograph.SeriesPoints{Series: s, Points: f.points(time.Minute, 0)})
 }
 
 func testRollupEpochAligned(f fixture) {

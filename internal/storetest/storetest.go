@@ -95,6 +95,7 @@ func (s suite) tests() []test {
 		{"Sorted", testSorted},
 		{"Rollup", testRollup},
 		{"RollupPartialSteps", testRollupPartialSteps},
+		{"RollupLargest", testRollupLargest},
 		{"RollupIsEpochAligned", testRollupEpochAligned},
 		{"RollupLikeRaw", testRollupLikeRaw},
 		{"SameBatchTwice", testSameBatchTwice},
