@@ -3,6 +3,7 @@
 #
 #   scripts/engines.sh install   build the servers into ./bin, if they are not there
 #   scripts/engines.sh test      install, then run the tests; arguments go to go test
+#   scripts/engines.sh all       the same with the tests of all packages
 #   scripts/engines.sh bench     install, then compare our stores with theirs; arguments, such as -rounds 20
 #                                or -parts gzip, go to the test
 set -eu
@@ -37,11 +38,10 @@ debian() {
 	DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "$2"
 }
 
-# run_tests has all packages tested that know such a server: without one they
-# skip what needs it, with BAROGRAPH_TEST_ENGINES=require they fail.
+# run_tests has packages tested: without such a server they skip what needs it,
+# with BAROGRAPH_TEST_ENGINES=require they fail.
 run_tests() {
-	PATH=$PWD/bin:$postgresql:$PATH BAROGRAPH_TEST_ENGINES=require go test -count=1 "$@" \
-		./internal/app ./internal/bus ./internal/configdb ./internal/influx/... ./internal/promremote ./test/engines
+	PATH=$PWD/bin:$postgresql:$PATH BAROGRAPH_TEST_ENGINES=require go test "$@"
 }
 
 # bench compares side by side, in one run, and fails where a figure misses its goal.
@@ -56,7 +56,12 @@ install)
 test)
 	shift
 	install
-	run_tests "$@"
+	run_tests -count=1 "$@" ./internal/app ./internal/bus ./internal/configdb ./internal/influx/... ./internal/promremote ./test/engines
+	;;
+all)
+	shift
+	install
+	run_tests "$@" ./...
 	;;
 bench)
 	shift
@@ -64,7 +69,7 @@ bench)
 	bench "$@"
 	;;
 *)
-	echo "usage: $0 install | test [go test flags] | bench [flags]" >&2
+	echo "usage: $0 install | test [go test flags] | all [go test flags] | bench [flags]" >&2
 	exit 2
 	;;
 esac

@@ -84,3 +84,31 @@ func TestTickerDoesNotSpin(t *testing.T) {
 		}
 	})
 }
+
+// TestPace changes the speed, also that of a ticker which is running.
+func TestPace(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		begin := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+		c := demo.NewClock(begin, 3600)
+		c.Pace(60)
+		if got := c.Now(); !got.Equal(begin) {
+			t.Errorf("a clock that stands is at %s after its speed was changed", got)
+		}
+		c.Start()
+		ticks, stop := c.Ticker(time.Minute)
+		defer stop()
+		if got := (<-ticks).Sub(begin); got != time.Minute {
+			t.Errorf("the first tick comes at %s", got)
+		}
+		c.Pace(1)
+		if got := (<-ticks).Sub(begin); got != 2*time.Minute {
+			t.Errorf("the second tick comes at %s", got)
+		}
+		c.Pace(3600)
+		time.Sleep(time.Second)
+		if got := c.Now().Sub(begin); got != 62*time.Minute {
+			t.Errorf("the clock is at %s, want 62 minutes", got)
+		}
+	})
+}

@@ -95,6 +95,9 @@ func (d *Demo) begins(ctx context.Context) error {
 	if err := d.enrol(ctx); err != nil {
 		return err
 	}
+	if err := d.addPaths(ctx); err != nil {
+		return err
+	}
 	fmt.Fprintf(d.Out, "Sending %d days of history of %d servers …\n", int(History/barograph.Day), len(d.fleet))
 	n, err := d.sendHistory(ctx)
 	if err != nil {
@@ -191,8 +194,32 @@ func (d *Demo) epilogue(ctx context.Context, followed <-chan struct{}) error {
 	return nil
 }
 
-// liveHost lives by the clock: late ticks bring all that was measured since.
+// liveHost lives by the clock.
 func (d *Demo) liveHost(ctx context.Context, h *simHost) error {
+	return d.eachTick(ctx, func(due []time.Time) error {
+		var b wire.Batch
+		for _, at := range due {
+			hour := at.Sub(d.begin).Hours()
+			if h.silent(hour) {
+				continue
+			}
+			for _, s := range h.measure(at, hour) {
+				b.Samples = append(b.Samples, wire.Sample{Metric: s.Series.Metric, Labels: s.Series.Labels, Time: s.UnixMilli, Value: s.Value})
+			}
+		}
+		if len(b.Samples) == 0 {
+			return nil
+		}
+		if err := d.call(ctx, http.MethodPost, wire.SamplesPath, d.keys[h.name], b, nil); err != nil {
+			return fmt.Errorf("submit for %s: %w", h.name, err)
+		}
+		return nil
+	})
+}
+
+// eachTick has all sent by the clock that was due since the last tick: a late one
+// brings all that was measured since.
+func (d *Demo) eachTick(ctx context.Context, send func(due []time.Time) error) error {
 	ticks, stop := d.Clock.Ticker(Interval)
 	defer stop()
 	next := d.begin
@@ -202,28 +229,15 @@ func (d *Demo) liveHost(ctx context.Context, h *simHost) error {
 			return context.Cause(ctx)
 		case <-ticks:
 		}
-		var b wire.Batch
-		b.Samples, next = d.since(h, next)
-		if len(b.Samples) == 0 {
+		var due []time.Time
+		for now := d.Clock.Now(); !next.After(now); next = next.Add(Interval) {
+			due = append(due, next)
+		}
+		if len(due) == 0 {
 			continue
 		}
-		if err := d.call(ctx, http.MethodPost, wire.SamplesPath, d.keys[h.name], b, nil); err != nil {
-			return fmt.Errorf("submit for %s: %w", h.name, err)
+		if err := send(due); err != nil {
+			return err
 		}
 	}
-}
-
-// since returns what a server measured from a time until now, and when it
-// measures next.
-func (d *Demo) since(h *simHost, next time.Time) (samples []wire.Sample, then time.Time) {
-	for now := d.Clock.Now(); !next.After(now); next = next.Add(Interval) {
-		hour := next.Sub(d.begin).Hours()
-		if h.silent(hour) {
-			continue
-		}
-		for _, s := range h.measure(next, hour) {
-			samples = append(samples, wire.Sample{Metric: s.Series.Metric, Labels: s.Series.Labels, Time: s.UnixMilli, Value: s.Value})
-		}
-	}
-	return samples, next
 }

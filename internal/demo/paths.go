@@ -65,29 +65,34 @@ func (p simPath) measure(at time.Time, hour float64) []barograph.Sample {
 	return out
 }
 
+// addPaths adds the targets. The server itself looks at this machine in their
+// place, and so seldom that it hardly ever does.
+func (d *Demo) addPaths(ctx context.Context) error {
+	for i, p := range d.paths {
+		body := map[string]any{
+			"name": p.name, "kind": barograph.ProbeICMP, "address": fmt.Sprintf("127.0.0.%d", 11+i), "count": answersAsked,
+			"interval": "1d", "labels": map[string]string{"demo": "true"},
+		}
+		if err := d.call(ctx, http.MethodPost, "/api/v1/targets", d.Token, body, nil); err != nil {
+			return fmt.Errorf("add target %s: %w", p.name, err)
+		}
+	}
+	return nil
+}
+
 // livePaths has the targets pinged by the clock, by nobody's host: it sends with
-// the operator's token. Late ticks bring all that was measured since.
+// the operator's token.
 func (d *Demo) livePaths(ctx context.Context) error {
-	ticks, stop := d.Clock.Ticker(Interval)
-	defer stop()
-	next := d.begin
-	for {
-		select {
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-ticks:
-		}
+	return d.eachTick(ctx, func(due []time.Time) error {
 		var lines []byte
-		for now := d.Clock.Now(); !next.After(now); next = next.Add(Interval) {
+		for _, at := range due {
 			for _, p := range d.paths {
-				lines = lineProtocol(lines, p.measure(next, next.Sub(d.begin).Hours()))
+				lines = lineProtocol(lines, p.measure(at, at.Sub(d.begin).Hours()))
 			}
-		}
-		if len(lines) == 0 {
-			continue
 		}
 		if err := d.do(ctx, http.MethodPost, "/api/v2/write?precision=ms", "text/plain", d.Token, lines, nil); err != nil {
 			return fmt.Errorf("send what the pings of %d targets measured: %w", len(d.paths), err)
 		}
-	}
+		return nil
+	})
 }

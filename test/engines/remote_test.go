@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -28,53 +27,11 @@ func TestPrometheusStore(t *testing.T) {
 	far := promremotetest.VictoriaMetrics(t)
 	cfg := harness.Config()
 	cfg.Store.Engine, cfg.Store.Prometheus = app.EnginePrometheus, far.Config()
-	cfg.Forecast.Interval = barograph.Duration(time.Second)
-	s := harness.Start(t, app.Options{Config: cfg})
-	key := s.AddHost(t, "db")
-	s.Call(t, http.MethodPost, "/api/v1/rules", s.Token, map[string]any{
-		"name": "queue", "series": "queue_length", "operator": ">", "limit": 1000, "horizon": "12h",
-	}, nil)
-	receiver := s.Subscribe(t)
-	var lines strings.Builder
-	now := time.Now().Truncate(time.Minute)
-	for at := now.Add(-24 * time.Hour); !at.After(now); at = at.Add(time.Minute) {
-		fmt.Fprintf(&lines, "queue_length value=%g %d\n", 1000+5*(at.Sub(now).Minutes()-180)/10, at.UnixMilli())
-	}
-	s.Call(t, http.MethodPost, "/api/v2/write?precision=ms", key, lines.String(), nil)
-	seen := func(what barograph.EventType) bool {
-		return slices.ContainsFunc(receiver.Events(), func(r harness.Received) bool {
-			return r.Event.Type == what && r.Event.Data.Rule.Name == "queue"
-		})
-	}
-	// Two forecasts must agree, and each needs something new.
-	value := 911.0
-	harness.Eventually(t, time.Minute, func() string { // VictoriaMetrics shows a new series up to ten seconds late
-		value += 0.01
-		s.Call(t, http.MethodPost, "/api/submit", key, map[string]any{"field": "queue_length", "value": value}, nil)
-		if !seen(barograph.EventPredictionOpened) {
-			return "no prediction"
-		}
-		return ""
-	})
-	s.Call(t, http.MethodPost, "/api/submit", key, map[string]any{"field": "queue_length", "value": 1200}, nil)
-	harness.Eventually(t, 30*time.Second, func() string {
-		if !seen(barograph.EventPredictionConfirmed) {
-			return "not confirmed"
-		}
-		return ""
-	})
+	queue := startQueue(t, cfg)
+	queue.foreseen(t)
+	queue.crossed(t)
 	store := far.Open(t, far.Config())
-	for _, metric := range []string{"queue_length", "memory_used_ratio", "barograph_breach_probability"} {
-		harness.Eventually(t, 75*time.Second, func() string {
-			found, err := store.Select(t.Context(), barograph.Query{
-				Selector: barograph.Selector{Metric: metric}, From: now.Add(-time.Hour), To: now.Add(time.Hour),
-			})
-			if err != nil || len(found) == 0 {
-				return fmt.Sprintf("VictoriaMetrics has no %s: %v", metric, err)
-			}
-			return ""
-		})
-	}
+	expectSeries(t, store, "queue_length", "memory_used_ratio", "barograph_breach_probability")
 }
 
 // away is a store that a test takes away and brings back.
