@@ -38,12 +38,15 @@ type EventFilter struct {
 	Host        string // value of the label "host"
 	MinSeverity Severity
 	From, To    time.Time
+	// About is the ID of the prediction or breach that they carry.
+	About string
 }
 
 // PredictionFilter chooses predictions or breaches; zero fields choose all.
 type PredictionFilter struct {
 	RuleID RuleID
 	Host   string          // value of the label "host"
+	Target string          // value of the label "target"
 	State  PredictionState // for breaches: open, or anything else for ended
 	From   time.Time       // opened or started at or after
 	To     time.Time       // and before

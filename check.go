@@ -62,13 +62,13 @@ func CollectorNames() []CollectorName {
 func (c Check) Validate() error {
 	var p Problems
 	if !ValidName(c.Name) {
-		p.Addf("name", "%q is not %s: it becomes a metric name", clip(c.Name), MetricNameRule)
+		p.Addf("name", "%q is not %s: it becomes a metric name", Clip(c.Name), MetricNameRule)
 	}
 	switch {
 	case c.Collector == "" && strings.TrimSpace(c.Command) == "":
 		p.Addf("command", "is missing: give a command or a collector")
 	case c.Collector != "" && !slices.Contains(CollectorNames(), c.Collector):
-		p.Addf("collector", "%q is not one of %v", clip(string(c.Collector)), CollectorNames())
+		p.Addf("collector", "%q is not one of %v", Clip(string(c.Collector)), CollectorNames())
 	}
 	if len(c.Command) > MaxCommandBytes {
 		p.Addf("command", "has %d bytes, at most %d are allowed", len(c.Command), MaxCommandBytes)

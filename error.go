@@ -106,9 +106,10 @@ func KindOf(err error) Kind {
 // told at once.
 type Problems struct{ fields []FieldError }
 
-// Addf records a problem with the field at path.
+// Addf records a problem with the field at path. An address that is quoted (%q)
+// is told without its password.
 func (p *Problems) Addf(path, format string, args ...any) {
-	p.fields = append(p.fields, FieldError{path, fmt.Sprintf(format, args...)})
+	p.fields = append(p.fields, FieldError{path, withoutPasswords(fmt.Sprintf(format, args...))})
 }
 
 // Merge takes over the field problems of err, each path prefixed with prefix.

@@ -176,7 +176,7 @@ func (e *Event) UnmarshalJSON(data []byte) error {
 		return err
 	}
 	if len(c.Type) <= len(EventTypePrefix) || c.Type[:len(EventTypePrefix)] != EventTypePrefix {
-		return Errorf(KindInvalid, "event type %q does not begin with %s", clip(c.Type), EventTypePrefix)
+		return Errorf(KindInvalid, "event type %q does not begin with %s", Clip(c.Type), EventTypePrefix)
 	}
 	*e = Event{
 		ID: c.ID, Type: EventType(c.Type[len(EventTypePrefix):]), Time: c.Time, Subject: c.Subject,

@@ -64,7 +64,7 @@ func validResourceName(p *Problems, name string) {
 	case len(name) > maxResourceName:
 		p.Addf(field, "has %d bytes, at most %d are allowed", len(name), maxResourceName)
 	case strings.TrimSpace(name) != name || strings.ContainsFunc(name, isControl):
-		p.Addf(field, "%q begins or ends with a space or holds a control character", clip(name))
+		p.Addf(field, "%q begins or ends with a space or holds a control character", Clip(name))
 	}
 }
 

@@ -147,10 +147,10 @@ func (ls Labels) Validate() error {
 
 func validLabelName(name string) error {
 	if !ValidName(name) {
-		return fmt.Errorf("label name %q is not %s of at most %d bytes", clip(name), MetricNameRule, MaxNameBytes)
+		return fmt.Errorf("label name %q is not %s of at most %d bytes", Clip(name), MetricNameRule, MaxNameBytes)
 	}
 	if strings.HasPrefix(name, "__") {
-		return fmt.Errorf("label name %q begins with two underscores, which is reserved", clip(name))
+		return fmt.Errorf("label name %q begins with two underscores, which is reserved", Clip(name))
 	}
 	return nil
 }
@@ -171,8 +171,8 @@ func ValidName(name string) bool {
 	return true
 }
 
-// clip shortens what a user sent before it goes into an error.
-func clip(s string) string {
+// Clip shortens what a user sent before it goes into an error.
+func Clip(s string) string {
 	const most = 80
 	if len(s) <= most {
 		return s
@@ -205,14 +205,14 @@ type Matcher struct {
 func NewMatcher(name string, t MatchType, value string) (Matcher, error) {
 	m := Matcher{Name: name, Type: t, Value: value}
 	if !ValidName(name) {
-		return m, Errorf(KindInvalid, "matcher name %q is not %s", clip(name), MetricNameRule)
+		return m, Errorf(KindInvalid, "matcher name %q is not %s", Clip(name), MetricNameRule)
 	}
 	switch t {
 	case MatchEqual, MatchNotEqual:
 	case MatchRegexp, MatchNotRegexp:
 		re, size, err := compileRegexp(value)
 		if err != nil {
-			return m, Errorf(KindInvalid, "matcher %s%s%q: %s", name, t, clip(value), err)
+			return m, Errorf(KindInvalid, "matcher %s%s%q: %s", name, t, Clip(value), err)
 		}
 		m.re, m.size = re, size
 	default:
@@ -287,7 +287,7 @@ func (ms *Matchers) UnmarshalText(text []byte) error {
 		return err
 	}
 	if s.Metric != "" {
-		return Errorf(KindInvalid, "matchers %q: write labels in braces, as {os=\"debian\"}, without a metric name", clip(string(text)))
+		return Errorf(KindInvalid, "matchers %q: write labels in braces, as {os=\"debian\"}, without a metric name", Clip(string(text)))
 	}
 	*ms = s.Matchers
 	return nil

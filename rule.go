@@ -128,7 +128,7 @@ func (r Rule) Validate() error {
 	switch r.Operator {
 	case Above, AtLeast, Below, AtMost:
 	default:
-		p.Addf("operator", "%q is not one of >, >=, <, <=", clip(string(r.Operator)))
+		p.Addf("operator", "%q is not one of >, >=, <, <=", Clip(string(r.Operator)))
 	}
 	if math.IsNaN(r.Limit) || math.IsInf(r.Limit, 0) {
 		p.Addf("limit", "%v is not a finite number", r.Limit)
@@ -146,7 +146,7 @@ func (r Rule) Validate() error {
 		p.Addf("close_at", "%v is not above 0 and at most open_at, which is %v", r.CloseAt, r.OpenAt)
 	}
 	if r.Severity.Rank() == 0 {
-		p.Addf("severity", "%q is not one of info, warning, critical", clip(string(r.Severity)))
+		p.Addf("severity", "%q is not one of info, warning, critical", Clip(string(r.Severity)))
 	}
 	if b := r.Bounds; b != nil && b.Min != nil && b.Max != nil && !(*b.Min < *b.Max) {
 		p.Addf("bounds", "min %v is not below max %v", *b.Min, *b.Max)
@@ -159,7 +159,7 @@ func (r Rule) Validate() error {
 func (r Rule) validateAnnotations(p *Problems) {
 	for _, name := range slices.Sorted(maps.Keys(r.Annotations)) {
 		if !ValidName(name) {
-			p.Addf("annotations", "name %q is not %s", clip(name), MetricNameRule)
+			p.Addf("annotations", "name %q is not %s", Clip(name), MetricNameRule)
 			continue
 		}
 		if _, err := exampleAnnotationData().Render(r.Annotations[name]); err != nil {

@@ -50,7 +50,7 @@ func (s Series) Hash(seed maphash.Seed) uint64 {
 func (s Series) Validate() error {
 	var p Problems
 	if !ValidName(s.Metric) {
-		p.Addf("metric", "name %q is not %s of at most %d bytes", clip(s.Metric), MetricNameRule, MaxNameBytes)
+		p.Addf("metric", "name %q is not %s of at most %d bytes", Clip(s.Metric), MetricNameRule, MaxNameBytes)
 	}
 	p.Merge("labels", s.Labels.Validate())
 	return p.Err("series")

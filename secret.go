@@ -1,5 +1,10 @@
 package barograph
 
+import (
+	"regexp"
+	"strings"
+)
+
 const redacted = "<secret>"
 
 // Secret is a password, key or token. It prints, logs and marshals redacted
@@ -28,4 +33,23 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 func (s *Secret) UnmarshalText(text []byte) error {
 	*s = Secret(text)
 	return nil
+}
+
+var quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
+
+// withoutPasswords returns the message with user and password hidden in each
+// address that it quotes, also in one that is mistyped or where none belongs.
+func withoutPasswords(message string) string {
+	return quoted.ReplaceAllStringFunc(message, withoutPassword)
+}
+
+func withoutPassword(address string) string {
+	begin, end := 1, strings.LastIndexByte(address, '@') // after the quote
+	if i := strings.Index(address, "://"); i >= 0 {
+		begin = i + len("://")
+	}
+	if begin > end || !strings.Contains(address[begin:end], ":") {
+		return address
+	}
+	return address[:begin] + "…" + address[end:]
 }

@@ -47,7 +47,7 @@ func ParseSelector(text string) (Selector, error) {
 	s, err := p.parse()
 	if err != nil {
 		return Selector{}, Errorf(KindInvalid, "selector %q: %s at character %d; write it as name{label=\"value\",other=~\"a|b\"}",
-			clip(text), err, p.pos+1)
+			Clip(text), err, p.pos+1)
 	}
 	return s, nil
 }
@@ -57,12 +57,12 @@ func ParseSeries(text string) (Series, error) {
 	p := selectorParser{text: text, equalOnly: true}
 	s, err := p.parse()
 	if err != nil {
-		return Series{}, Errorf(KindInvalid, "series %q: %s at character %d", clip(text), err, p.pos+1)
+		return Series{}, Errorf(KindInvalid, "series %q: %s at character %d", Clip(text), err, p.pos+1)
 	}
 	labels := make(map[string]string, len(s.Matchers))
 	for _, m := range s.Matchers {
 		if _, twice := labels[m.Name]; twice {
-			return Series{}, Errorf(KindInvalid, "series %q: label %s is given twice", clip(text), m.Name)
+			return Series{}, Errorf(KindInvalid, "series %q: label %s is given twice", Clip(text), m.Name)
 		}
 		labels[m.Name] = m.Value
 	}

@@ -57,6 +57,30 @@ func (s Silence) ActiveAt(t time.Time) bool {
 	return s.Recurs == nil || s.Recurs.openAt(t)
 }
 
+// Span returns from when to when the silence is active at that time, or, if it is
+// not, the next time that it will be; false if it never will be again.
+func (s Silence) Span(t time.Time) (from, to time.Time, ok bool) {
+	switch {
+	case s.Over(t):
+		return from, to, false
+	case s.Recurs == nil:
+		return s.StartsAt, s.EndsAt, true
+	}
+	if t.Before(s.StartsAt) {
+		t = s.StartsAt
+	}
+	if from, to, ok = s.Recurs.spanAt(t); !ok || !s.EndsAt.IsZero() && !from.Before(s.EndsAt) {
+		return time.Time{}, time.Time{}, false
+	}
+	if from.Before(s.StartsAt) {
+		from = s.StartsAt
+	}
+	if !s.EndsAt.IsZero() && to.After(s.EndsAt) {
+		to = s.EndsAt
+	}
+	return from, to, true
+}
+
 // Over reports whether it will never be active again.
 func (s Silence) Over(t time.Time) bool { return !s.EndsAt.IsZero() && !t.Before(s.EndsAt) }
 
@@ -73,6 +97,23 @@ func (r Recurs) openAt(t time.Time) bool {
 		}
 	}
 	return false
+}
+
+// spanAt returns when the window is open at that time, or opens next.
+func (r Recurs) spanAt(t time.Time) (from, to time.Time, ok bool) {
+	zone, at, err := r.parse()
+	if err != nil {
+		return from, to, false
+	}
+	local := t.In(zone)
+	for days := -1; days <= 8; days++ { // one may have begun yesterday, and one begins within a week
+		from = time.Date(local.Year(), local.Month(), local.Day()+days, at.Hour(), at.Minute(), 0, 0, zone)
+		to = from.Add(r.Duration.Std())
+		if r.on(from.Weekday()) && to.After(t) {
+			return from, to, true
+		}
+	}
+	return time.Time{}, time.Time{}, false
 }
 
 func (r Recurs) on(day time.Weekday) bool {
@@ -115,15 +156,15 @@ func (r Recurs) validate() error {
 	var p Problems
 	for _, day := range r.Weekdays {
 		if !slices.Contains(weekdays(), day) {
-			p.Addf("weekdays", "%q is not one of mon, tue, wed, thu, fri, sat, sun", clip(day))
+			p.Addf("weekdays", "%q is not one of mon, tue, wed, thu, fri, sat, sun", Clip(day))
 		}
 	}
 	if _, err := time.Parse(clockFormat, r.At); err != nil {
-		p.Addf("at", "%q is not a time of day as 02:00", clip(r.At))
+		p.Addf("at", "%q is not a time of day as 02:00", Clip(r.At))
 	}
 	between(&p, "duration", r.Duration, Duration(time.Minute), Duration(Day))
 	if _, err := time.LoadLocation(r.TimeZone); err != nil {
-		p.Addf("time_zone", "%q is not a time zone as Europe/Berlin or UTC", clip(r.TimeZone))
+		p.Addf("time_zone", "%q is not a time zone as Europe/Berlin or UTC", Clip(r.TimeZone))
 	}
 	return p.Err("recurrence")
 }

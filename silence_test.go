@@ -131,3 +131,47 @@ func fields(err error) (names []string) {
 	}
 	return names
 }
+
+func TestSilenceSpan(t *testing.T) {
+	t.Parallel()
+	once := barograph.Silence{StartsAt: moment(t, "2026-03-28T10:00:00Z"), EndsAt: moment(t, "2026-03-28T12:00:00Z")}
+	saturdays := barograph.Silence{
+		StartsAt: moment(t, "2026-03-01T00:00:00Z"),
+		Recurs:   &barograph.Recurs{Weekdays: []string{"sat"}, At: "23:30", Duration: barograph.Duration(2 * time.Hour), TimeZone: "Europe/Berlin"},
+	}
+	limited := saturdays
+	limited.StartsAt, limited.EndsAt = moment(t, "2026-03-28T23:00:00Z"), moment(t, "2026-04-04T22:00:00Z")
+	for _, tt := range []struct {
+		name         string
+		silence      barograph.Silence
+		at, from, to string // from "": never
+	}{
+		{"once, before", once, "2026-03-27T00:00:00Z", "2026-03-28T10:00:00Z", "2026-03-28T12:00:00Z"},
+		{"once, within", once, "2026-03-28T11:00:00Z", "2026-03-28T10:00:00Z", "2026-03-28T12:00:00Z"},
+		{"once, over", once, "2026-03-28T12:00:00Z", "", ""},
+		{"the next one is days ahead", saturdays, "2026-03-22T12:00:00Z", "2026-03-28T22:30:00Z", "2026-03-29T00:30:00Z"},
+		{"after midnight", saturdays, "2026-03-29T00:29:59Z", "2026-03-28T22:30:00Z", "2026-03-29T00:30:00Z"},
+		{"a week on, in summer", saturdays, "2026-03-29T00:30:00Z", "2026-04-04T21:30:00Z", "2026-04-04T23:30:00Z"},
+		{"the first is cut", limited, "2026-03-01T00:00:00Z", "2026-03-28T23:00:00Z", "2026-03-29T00:30:00Z"},
+		{"the last is cut", limited, "2026-03-30T00:00:00Z", "2026-04-04T21:30:00Z", "2026-04-04T22:00:00Z"},
+		{"none is left", limited, "2026-04-04T22:00:00Z", "", ""},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			at := moment(t, tt.at)
+			from, to, ok := tt.silence.Span(at)
+			if tt.from == "" {
+				if ok {
+					t.Fatalf("from %s to %s, want never", from, to)
+				}
+				return
+			}
+			if !ok || !from.Equal(moment(t, tt.from)) || !to.Equal(moment(t, tt.to)) {
+				t.Errorf("from %s to %s, %t; want from %s to %s", from, to, ok, tt.from, tt.to)
+			}
+			if within := !at.Before(from); within != tt.silence.ActiveAt(at) {
+				t.Errorf("within its span: %t; ActiveAt does not agree", within)
+			}
+		})
+	}
+}

@@ -34,7 +34,7 @@ func (r Rule) validateSource(p *Problems) {
 	case r.Source != "" && r.Query == "":
 		p.Addf("query", "is missing: write in PromQL what the source is asked")
 	case r.Source == "" && r.Series.Metric == "":
-		p.Addf("series", "%q has no metric name: write it as disk_used_ratio{mount=\"/\"}", clip(r.Series.String()))
+		p.Addf("series", "%q has no metric name: write it as disk_used_ratio{mount=\"/\"}", Clip(r.Series.String()))
 	case r.Source != "" && r.Series.String() != r.QuerySelector().String():
 		p.Addf("series", "is given beside a source: leave it out, the query says which series there are")
 	}

@@ -82,7 +82,7 @@ func (s Storm) validate(p *Problems) {
 	}
 	for i, name := range s.GroupBy {
 		if !ValidName(name) {
-			p.Addf(fmt.Sprintf("group_by[%d]", i), "%q is not a label's name", clip(name))
+			p.Addf(fmt.Sprintf("group_by[%d]", i), "%q is not a label's name", Clip(name))
 		}
 	}
 	between(p, "group_wait", s.GroupWait, 0, Duration(time.Hour))
@@ -178,17 +178,17 @@ func (s Subscription) Validate() error {
 	validResourceName(&p, s.Name)
 	for i, pattern := range s.EventTypes {
 		if !validEventPattern(pattern) {
-			p.Addf(fmt.Sprintf("event_types[%d]", i), "%q matches none of %v", clip(pattern), EventTypes())
+			p.Addf(fmt.Sprintf("event_types[%d]", i), "%q matches none of %v", Clip(pattern), EventTypes())
 		}
 	}
 	if s.MinSeverity != "" && s.MinSeverity.Rank() == 0 {
-		p.Addf("min_severity", "%q is not one of info, warning, critical", clip(string(s.MinSeverity)))
+		p.Addf("min_severity", "%q is not one of info, warning, critical", Clip(string(s.MinSeverity)))
 	}
 	if !(s.MinProbability >= 0 && s.MinProbability < 1) {
 		p.Addf("min_probability", "%v is not at least 0 and below 1", s.MinProbability)
 	}
 	if s.Only != "" && s.Only != NewsPredicted && s.Only != NewsActual {
-		p.Addf("only", "%q is not one of predicted, actual; leave it out for both", clip(string(s.Only)))
+		p.Addf("only", "%q is not one of predicted, actual; leave it out for both", Clip(string(s.Only)))
 	}
 	if s.MaxETA < 0 {
 		p.Addf("max_eta", "%s is negative", s.MaxETA)
@@ -315,7 +315,7 @@ var shoutrrrScheme = regexp.MustCompile(`^[a-z][a-z0-9]*(\+[a-z0-9]+)?://$`)
 func (e Endpoint) Validate() error {
 	var p Problems
 	if e.Format != "" && (e.Kind != EndpointWebhook || e.Format != FormatCloudEvents && e.Format != FormatAlertmanager) {
-		p.Addf("format", "%q is not one of cloudevents, alertmanager, which are formats of webhooks", clip(string(e.Format)))
+		p.Addf("format", "%q is not one of cloudevents, alertmanager, which are formats of webhooks", Clip(string(e.Format)))
 	}
 	switch e.Kind {
 	case EndpointWebhook:
@@ -338,12 +338,12 @@ func (e Endpoint) Validate() error {
 		e.validateRecipients(&p)
 		for i, to := range e.To {
 			if !e164.MatchString(to) {
-				p.Addf(fmt.Sprintf("to[%d]", i), "%q is not a number as +4915112345678 (E.164)", clip(to))
+				p.Addf(fmt.Sprintf("to[%d]", i), "%q is not a number as +4915112345678 (E.164)", Clip(to))
 			}
 			once(&p, "to", e.To, i)
 		}
 	default:
-		p.Addf("kind", "%q is not one of %s", clip(string(e.Kind)), endpointKinds)
+		p.Addf("kind", "%q is not one of %s", Clip(string(e.Kind)), endpointKinds)
 	}
 	return p.Err("endpoint")
 }
@@ -352,7 +352,7 @@ func (e Endpoint) validateURL(p *Problems, instead string) {
 	u, err := url.Parse(e.URL)
 	switch {
 	case err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "":
-		p.Addf("url", "%q is not an https URL", clip(e.URL))
+		p.Addf("url", "%q is not an https URL", Clip(e.URL))
 	case u.User != nil:
 		p.Addf("url", "holds a user name: leave it out, %s", instead)
 	}
@@ -367,7 +367,7 @@ func (e Endpoint) validateRecipients(p *Problems) {
 func validAddresses(p *Problems, field string, addresses []string) {
 	for i, to := range addresses {
 		if a, err := mail.ParseAddress(to); err != nil || a.Address != to {
-			p.Addf(fmt.Sprintf("%s[%d]", field, i), "%q is not an e-mail address", clip(to))
+			p.Addf(fmt.Sprintf("%s[%d]", field, i), "%q is not an e-mail address", Clip(to))
 		}
 		once(p, field, addresses, i)
 	}
@@ -377,7 +377,7 @@ func validAddresses(p *Problems, field string, addresses []string) {
 func once(p *Problems, field string, recipients []string, i int) {
 	same := func(other string) bool { return strings.EqualFold(other, recipients[i]) }
 	if slices.ContainsFunc(recipients[:i], same) {
-		p.Addf(fmt.Sprintf("%s[%d]", field, i), "%q is given twice", clip(recipients[i]))
+		p.Addf(fmt.Sprintf("%s[%d]", field, i), "%q is given twice", Clip(recipients[i]))
 	}
 }
 

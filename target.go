@@ -86,7 +86,7 @@ func (t Target) Validate() error {
 func (o ProbeOptions) validate() error {
 	var p Problems
 	if o.Method != "" && !slices.Contains([]string{"GET", "HEAD", "OPTIONS", "POST", "PUT"}, o.Method) {
-		p.Addf("method", "%q is not one of GET, HEAD, OPTIONS, POST, PUT", clip(o.Method))
+		p.Addf("method", "%q is not one of GET, HEAD, OPTIONS, POST, PUT", Clip(o.Method))
 	}
 	for i, code := range o.StatusCodes {
 		if code < 100 || code > 599 {
@@ -94,14 +94,14 @@ func (o ProbeOptions) validate() error {
 		}
 	}
 	if _, _, err := compileRegexp(o.BodyMatch); err != nil {
-		p.Addf("body_match", "%q is not a regular expression: %s", clip(o.BodyMatch), err)
+		p.Addf("body_match", "%q is not a regular expression: %s", Clip(o.BodyMatch), err)
 	}
 	if types := []string{"A", "AAAA", "CAA", "CNAME", "MX", "NS", "PTR", "SOA", "SRV", "TXT"}; o.DNSType != "" && !slices.Contains(types, strings.ToUpper(o.DNSType)) {
-		p.Addf("dns_type", "%q is not one of %s", clip(o.DNSType), strings.Join(types, ", "))
+		p.Addf("dns_type", "%q is not one of %s", Clip(o.DNSType), strings.Join(types, ", "))
 	}
 	if o.DNSServer != "" {
 		if _, port, err := net.SplitHostPort(o.DNSServer); err != nil || !validPort(port) {
-			p.Addf("dns_server", "%q is not host:port", clip(o.DNSServer))
+			p.Addf("dns_server", "%q is not host:port", Clip(o.DNSServer))
 		}
 	}
 	return p.Err("probe options")
@@ -111,19 +111,19 @@ func (t Target) validateAddress(p *Problems) {
 	switch t.Kind {
 	case ProbeICMP, ProbeDNS:
 		if t.Address == "" || strings.ContainsAny(t.Address, "/ \t\r\n") {
-			p.Addf("address", "%q is not a host name or IP address", clip(t.Address))
+			p.Addf("address", "%q is not a host name or IP address", Clip(t.Address))
 		}
 	case ProbeTCP, ProbeTLS:
 		if _, port, err := net.SplitHostPort(t.Address); err != nil || !validPort(port) {
-			p.Addf("address", "%q is not host:port", clip(t.Address))
+			p.Addf("address", "%q is not host:port", Clip(t.Address))
 		}
 	case ProbeHTTP:
 		u, err := url.Parse(t.Address)
 		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
-			p.Addf("address", "%q is not an http or https URL", clip(t.Address))
+			p.Addf("address", "%q is not an http or https URL", Clip(t.Address))
 		}
 	default:
-		p.Addf("kind", "%q is not one of icmp, tcp, http, dns, tls", clip(string(t.Kind)))
+		p.Addf("kind", "%q is not one of icmp, tcp, http, dns, tls", Clip(string(t.Kind)))
 	}
 }
 

@@ -62,7 +62,7 @@ func (t Token) Validate() error {
 	var p Problems
 	validResourceName(&p, t.Name)
 	if t.Role.rank() == 0 {
-		p.Addf("role", "%q is not one of admin, operator, viewer", clip(string(t.Role)))
+		p.Addf("role", "%q is not one of admin, operator, viewer", Clip(string(t.Role)))
 	}
 	return p.Err("token")
 }

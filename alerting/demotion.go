@@ -65,7 +65,7 @@ func (c DemotionConfig) demote(right, n int, now time.Time) *barograph.Demotion 
 	return &barograph.Demotion{
 		At: now, Confirmed: right, Scored: n,
 		Reason: fmt.Sprintf("%d of its last %d scored predictions came true, which is too few for a precision of %s even with bad luck",
-			right, n, percent(c.Floor)),
+			right, n, barograph.Percent(c.Floor)),
 	}
 }
 

@@ -37,7 +37,7 @@ func newStrictWorld(tb testing.TB) *world {
 func (w *world) pass(hours int, s barograph.Series, value float64) {
 	w.t.Helper()
 	for range hours / 5 {
-		w.clock.set(w.clock.Now().Add(5 * time.Hour))
+		w.clock.Move(5 * time.Hour)
 		w.sample(s, value)
 		w.tick()
 	}
@@ -63,7 +63,7 @@ func (w *world) heededAlarm(s barograph.Series) {
 	w.t.Helper()
 	w.predict(w.rule(), s)
 	for range 2 {
-		w.clock.set(w.clock.Now().Add(time.Hour))
+		w.clock.Move(time.Hour)
 		w.sample(s, .3)
 		w.forecast(w.rule(), s, .3, .1, 20, 30, 40)
 		w.tick()
@@ -184,7 +184,7 @@ func TestDemotedRuleTellsADigest(t *testing.T) {
 	w.demote()
 	w.predict(w.rule(), disk("db-2"))
 	w.forecast(w.rule(), disk("db-1"), .8, .8, 10, 15, 18)
-	w.clock.set(w.clock.Now().Add(time.Hour))
+	w.clock.Move(time.Hour)
 	w.forecast(w.rule(), disk("db-1"), .8, .8, 9, 14, 17)
 	w.tick()
 	e := w.last()
@@ -193,12 +193,12 @@ func TestDemotedRuleTellsADigest(t *testing.T) {
 	}
 	w.wantSent(11)
 	day := w.clock.Now().Truncate(barograph.Day)
-	w.clock.set(day.Add(barograph.Day + 6*time.Hour + 59*time.Minute))
+	w.clock.Set(day.Add(barograph.Day + 6*time.Hour + 59*time.Minute))
 	w.sample(disk("db-1"), .8)
 	w.sample(disk("db-2"), .8)
 	w.tick()
 	w.wantSent(11)
-	w.clock.set(w.clock.Now().Add(time.Minute))
+	w.clock.Move(time.Minute)
 	w.tick()
 	w.wantSent(11, digests)
 	e = w.last()
@@ -227,12 +227,12 @@ func TestEmptyDigestIsNotTold(t *testing.T) {
 	t.Parallel()
 	w := newStrictWorld(t)
 	w.demote()
-	w.clock.set(w.clock.Now().Truncate(barograph.Day).Add(barograph.Day + 7*time.Hour))
+	w.clock.Set(w.clock.Now().Truncate(barograph.Day).Add(barograph.Day + 7*time.Hour))
 	w.tick()
 	w.predict(w.rule(), disk("db-2"))
 	w.tick()
 	w.wantSent(11)
-	w.clock.set(w.clock.Now().Add(23 * time.Hour))
+	w.clock.Move(23 * time.Hour)
 	w.sample(disk("db-2"), .8)
 	w.tick()
 	w.wantSent(11, digests)
@@ -248,9 +248,9 @@ func TestDigestIsBounded(t *testing.T) {
 		for i := range 30 {
 			w.forecast(r, disk(fmt.Sprintf("web-%02d", i)), .8, .9, 39-i, 45-i, 60-i)
 		}
-		w.clock.set(w.clock.Now().Add(time.Duration(round+1) * time.Minute))
+		w.clock.Move(time.Duration(round+1) * time.Minute)
 	}
-	w.clock.set(w.clock.Now().Truncate(barograph.Day).Add(barograph.Day + 7*time.Hour))
+	w.clock.Set(w.clock.Now().Truncate(barograph.Day).Add(barograph.Day + 7*time.Hour))
 	w.tick()
 	e := w.last()
 	if d := e.Data.Digest; d == nil || d.Open != 30 || len(d.Predictions) != 20 || d.Predictions[0].Series.Labels.Get("host") != "web-29" {
@@ -299,7 +299,7 @@ func TestRestore(t *testing.T) {
 	if _, err := w.engine.Restore(t.Context(), "rul_none"); barograph.KindOf(err) != barograph.KindNotFound {
 		t.Errorf("a rule that does not exist: %v", err)
 	}
-	w.clock.set(w.clock.Now().Add(time.Hour))
+	w.clock.Move(time.Hour)
 	for range 4 {
 		w.falseAlarm(disk("db-1"))
 	}
@@ -332,7 +332,7 @@ func TestAnotherRuleIsNotDemoted(t *testing.T) {
 			edited := w.rule()
 			c.edit(&edited)
 			edited.UpdatedAt = w.clock.Now().Add(time.Second)
-			w.clock.set(w.clock.Now().Add(time.Minute))
+			w.clock.Move(time.Minute)
 			w.noError(w.db.UpdateRule(t.Context(), edited))
 			w.tick()
 			w.tick()
@@ -433,7 +433,7 @@ func TestWhoIsToldOfRules(t *testing.T) {
 	}
 	w.demote()
 	w.predict(w.rule(), disk("db-2"))
-	w.clock.set(w.clock.Now().Truncate(barograph.Day).Add(barograph.Day + 7*time.Hour))
+	w.clock.Set(w.clock.Now().Truncate(barograph.Day).Add(barograph.Day + 7*time.Hour))
 	w.tick()
 	for id, want := range map[barograph.SubscriptionID][]barograph.EventType{
 		"sub_1": {demotes, digests}, "sub_2": nil, "sub_3": {demotes, digests}, "sub_4": {demotes}, "sub_5": nil,

@@ -303,7 +303,7 @@ func TestRuleChanges(t *testing.T) {
 			} else {
 				w.noError(w.db.DeleteRule(t.Context(), r.ID))
 			}
-			w.clock.set(w.clock.Now().Add(time.Minute))
+			w.clock.Move(time.Minute)
 			w.tick()
 			got := map[barograph.EventType]int{}
 			for _, e := range w.events()[2:] {
@@ -404,7 +404,7 @@ func TestRestart(t *testing.T) {
 	w.sample(disk("db-4"), .5)  // starts while it is away
 	w.tick()
 	w.expect(opens, starts, starts)
-	w.clock.set(w.clock.Now().Add(time.Minute))
+	w.clock.Move(time.Minute)
 	w.unjudged(disk("db-2"), .5)
 	w.unjudged(disk("db-3"), .96)
 	w.unjudged(disk("db-4"), .99)
@@ -417,7 +417,7 @@ func TestRestart(t *testing.T) {
 	if diff := cmp.Diff(map[string]barograph.EventType{"db-2": ends, "db-4": starts}, got); diff != "" {
 		t.Fatalf("events of the restart (-want +got):\n%s", diff)
 	}
-	w.clock.set(w.clock.Now().Add(time.Second))
+	w.clock.Move(time.Second)
 	w.sample(disk("db-3"), .97)
 	w.restart(time.Minute - time.Second)
 	if n := len(w.events()); n != 5 {
@@ -440,7 +440,7 @@ func TestRestartWithoutTheRule(t *testing.T) {
 	w.sample(disk("db-2"), .95)
 	w.tick()
 	w.noError(w.db.DeleteRule(t.Context(), r.ID))
-	w.clock.set(w.clock.Now().Add(time.Minute))
+	w.clock.Move(time.Minute)
 	w.start()
 	w.tick()
 	w.expect(opens, starts, withdraws, ends)
@@ -463,7 +463,7 @@ func TestTwoOpenPredictions(t *testing.T) {
 	twin := w.predictions()[0]
 	twin.ID = "prd_00000000000000000000000000"
 	w.noError(w.db.Record(t.Context(), barograph.Change{Predictions: []barograph.Prediction{twin}}))
-	w.clock.set(w.clock.Now().Add(time.Minute))
+	w.clock.Move(time.Minute)
 	w.start()
 	w.tick()
 	w.expect(opens, withdraws)
@@ -479,7 +479,7 @@ func TestDatabaseAway(t *testing.T) {
 	w.db.fail(errDown, nil)
 	var want []barograph.EventType
 	for m := range 20 {
-		w.clock.set(worldStart().Add(time.Duration(m) * time.Minute))
+		w.clock.Set(worldStart().Add(time.Duration(m) * time.Minute))
 		w.sample(disk("db-1"), []float64{.95, .5}[m%2])
 		want = append(want, []barograph.EventType{starts, ends}[m%2])
 		w.tick()
@@ -562,7 +562,7 @@ func TestPoisonedChange(t *testing.T) {
 		t.Error("given up without a proof")
 	}
 	for m := 1; m <= 3; m++ {
-		w.clock.set(worldStart().Add(time.Duration(m) * time.Minute))
+		w.clock.Set(worldStart().Add(time.Duration(m) * time.Minute))
 		w.sample(disk("evil"), .5) // ends what could not start: waits behind it
 		w.sample(disk(fmt.Sprintf("db-%d", m)), .95)
 		w.tick()
@@ -681,7 +681,7 @@ func TestHosts(t *testing.T) {
 	w.expect(silent, returned, silent, returned)
 	w.restart(time.Hour) // nobody was there to hear it
 	w.expect(silent, returned, silent, returned)
-	w.clock.set(w.clock.Now().Add(5*time.Minute + time.Second))
+	w.clock.Move(5*time.Minute + time.Second)
 	w.tick()
 	w.expect(silent, returned, silent, returned, silent)
 }
@@ -732,12 +732,12 @@ func TestConcurrency(t *testing.T) {
 			if err := w.db.UpdateRule(t.Context(), changed); err != nil {
 				t.Error(err)
 			}
-			w.clock.ticks <- w.clock.Now()
+			w.clock.Tick()
 		}
 	})
 	work.Wait()
 	stop()
-	w.clock.set(worldStart().Add(steps * time.Second))
+	w.clock.Set(worldStart().Add(steps * time.Second))
 	for h := range hosts {
 		w.sample(disk(fmt.Sprintf("db-%d", h)), .5)
 	}

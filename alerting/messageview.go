@@ -108,7 +108,7 @@ func (v *MessageEvent) subject() string {
 }
 
 func (v *MessageEvent) setSeries(s barograph.Series, rule string) {
-	v.What, v.Where, v.Rule = oneLine(s.Metric), oneLine(where(s)), oneLine(rule)
+	v.What, v.Where, v.Rule = oneLine(s.Metric), oneLine(s.Place()), oneLine(rule)
 	v.setLimit()
 	if v.Event.Data.Value != nil {
 		v.Value = barograph.Reading(s.Metric, *v.Event.Data.Value)
@@ -127,7 +127,7 @@ func (v *MessageEvent) setPrediction(p barograph.Prediction) {
 	if v.Value == "" {
 		v.Value = barograph.Reading(v.What, said.Value)
 	}
-	v.Range, v.Before, v.Sure = etaRange(said.ETA, at), etaRange(p.First.ETA, at), percent(said.Probability)
+	v.Range, v.Before, v.Sure = etaRange(said.ETA, at), etaRange(p.First.ETA, at), barograph.Percent(said.Probability)
 	if v.Range != "" {
 		v.Lead, v.Early = barograph.Words(max(said.ETA.Median.Sub(at), 0)), stampUTC(said.ETA.Early, at)
 	}
@@ -181,8 +181,8 @@ func (v *MessageEvent) setRule(r barograph.RuleRef) {
 	}
 	for _, p := range d.Digest.Predictions {
 		said := p.Latest
-		v.Expected = append(v.Expected, MessageFact{oneLine(where(p.Series)), oneLine(fmt.Sprintf("%s, %s sure, %s then",
-			etaRange(said.ETA, v.Event.Time), percent(said.Probability), barograph.Reading(p.Series.Metric, said.Value)))})
+		v.Expected = append(v.Expected, MessageFact{oneLine(p.Series.Place()), oneLine(fmt.Sprintf("%s, %s sure, %s then",
+			etaRange(said.ETA, v.Event.Time), barograph.Percent(said.Probability), barograph.Reading(p.Series.Metric, said.Value)))})
 	}
 	if more := d.Digest.Open - len(d.Digest.Predictions); more > 0 {
 		v.Expected = append(v.Expected, MessageFact{"later", fmt.Sprintf("%d more", more)})

@@ -116,7 +116,7 @@ func (p *pictures) subject(n Notification) (pictured, bool) {
 func newPictured(e barograph.Event, series barograph.Series, eta *barograph.ETA) pictured {
 	s := pictured{
 		rule: *e.Data.Rule, series: series, eta: eta,
-		title: oneLine(series.Metric + " on " + where(series)), news: oneLine(news(e, e.Time)),
+		title: oneLine(series.Metric + " on " + series.Place()), news: oneLine(news(e, e.Time)),
 	}
 	if eta != nil && eta.Early.IsZero() {
 		s.eta = nil

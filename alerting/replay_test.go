@@ -27,7 +27,7 @@ func TestReplayJudgesAsTheEngineDoes(t *testing.T) {
 		mood, silent := 0., 0
 		for step := range 350 {
 			now := worldStart().Add(time.Duration(step) * cfg.Interval.Std())
-			w.clock.set(now)
+			w.clock.Set(now)
 			if step%20 == 0 {
 				mood = rnd.Float64()
 			}

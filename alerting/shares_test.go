@@ -405,7 +405,7 @@ func TestWhatPeopleDoElsewhere(t *testing.T) {
 	h.predict(r, disk("db-1"))
 	h.expect(opens)
 	id := string(h.predictions()[0].ID)
-	h.clock.set(h.clock.Now().Add(time.Second))
+	h.clock.Move(time.Second)
 	h.noError(h.second.Acknowledge(t.Context(), id, barograph.Acknowledgement{By: "somebody"}))
 	if e := h.last(); e.Type != barograph.EventPredictionAcked || e.Labels.Get("team") != "storage" {
 		t.Errorf("event %+v", e)
@@ -413,7 +413,7 @@ func TestWhatPeopleDoElsewhere(t *testing.T) {
 	h.noError(h.db.CreateSubscription(t.Context(), barograph.Subscription{ID: "sub_1", Name: "all", Enabled: true, Endpoints: []barograph.Endpoint{
 		{ID: "ept_1", Kind: barograph.EndpointWebhook, URL: "https://example.com"},
 	}}))
-	h.clock.set(h.clock.Now().Add(time.Second)) // IDs of two servers are in order by the time alone
+	h.clock.Move(time.Second) // IDs of two servers are in order by the time alone
 	h.forecast(r, disk("db-1"), .85, .95, 2, 3, 4)
 	h.tick()
 	if e := h.last(); e.Type != barograph.EventPredictionUpdated {
@@ -441,13 +441,13 @@ func TestRuleRestoredElsewhere(t *testing.T) {
 	if e := h.last(); e.Type != opens || !e.Data.DigestOnly {
 		t.Fatalf("event %+v of a demoted rule", e)
 	}
-	h.clock.set(h.clock.Now().Add(time.Minute))
+	h.clock.Move(time.Minute)
 	restored, err := h.second.Restore(t.Context(), diskRule().ID)
 	h.noError(err)
 	if restored.Demoted != nil {
 		t.Errorf("demoted: %+v", restored.Demoted)
 	}
-	h.clock.set(h.clock.Now().Add(time.Minute))
+	h.clock.Move(time.Minute)
 	h.tick()
 	h.sample(disk("db-2"), .8)
 	h.predict(h.rule(), disk("db-2"))
@@ -655,7 +655,7 @@ func TestAcknowledgedWithoutAnswer(t *testing.T) {
 	w.noError(w.db.CreateSubscription(t.Context(), barograph.Subscription{ID: "sub_1", Name: "all", Enabled: true, Endpoints: []barograph.Endpoint{
 		{ID: "ept_1", Kind: barograph.EndpointWebhook, URL: "https://example.com"},
 	}}))
-	w.clock.set(w.clock.Now().Add(time.Second))
+	w.clock.Move(time.Second)
 	w.forecast(r, disk("db-1"), .85, .95, 2, 3, 4)
 	w.tick()
 	ds, err := w.db.Deliveries(t.Context(), barograph.DeliveryFilter{SubscriptionID: "sub_1"}, barograph.Page{})

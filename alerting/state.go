@@ -202,7 +202,7 @@ func (s *state) calmer(f barograph.Forecast) []transition {
 	}
 	reason := f.Reason
 	if f.State == barograph.StateForecast {
-		reason = "the probability fell to " + percent(f.Probability)
+		reason = "the probability fell to " + barograph.Percent(f.Probability)
 	}
 	averted := *s.prediction
 	averted.Turned = s.farther(f.Value, s.prediction.First.Value)

@@ -16,9 +16,9 @@ func summarize(e barograph.Event) string {
 	case text == "":
 		return oneLine(string(e.Type) + ": " + e.Subject)
 	case group == "prediction":
-		text = d.Prediction.RuleName + " on " + where(d.Prediction.Series) + ": " + text
+		text = d.Prediction.RuleName + " on " + d.Prediction.Series.Place() + ": " + text
 	case group == "breach":
-		text = d.Breach.RuleName + " on " + where(d.Breach.Series) + ": " + text
+		text = d.Breach.RuleName + " on " + d.Breach.Series.Place() + ": " + text
 	case group == "host":
 		text = d.Host.Name + " " + text
 	case group == "rule":
@@ -94,7 +94,7 @@ func predictionNews(e barograph.Event, p barograph.Prediction) string {
 		trouble = "still " + trouble
 	}
 	return fmt.Sprintf("%s expected in %s (%s), %s sure%s", trouble,
-		barograph.Words(max(0, said.ETA.Median.Sub(said.At))), etaRange(said.ETA, e.Time), percent(said.Probability), value)
+		barograph.Words(max(0, said.ETA.Median.Sub(said.At))), etaRange(said.ETA, e.Time), barograph.Percent(said.Probability), value)
 }
 
 func breachNews(e barograph.Event, b barograph.Breach, by time.Time) string {
@@ -139,7 +139,7 @@ func ruleNews(e barograph.Event) string {
 	case d.Digest != nil && len(d.Digest.Predictions) > 0:
 		first := d.Digest.Predictions[0]
 		return fmt.Sprintf("expects %s %s: first %s, %s, %s sure", series(d.Digest.Open), beyond(first.Series.Metric, d.Rule),
-			where(first.Series), etaRange(first.Latest.ETA, e.Time), percent(first.Latest.Probability))
+			first.Series.Place(), etaRange(first.Latest.ETA, e.Time), barograph.Percent(first.Latest.Probability))
 	}
 	return "is demoted to a daily digest"
 }

@@ -1,7 +1,6 @@
 package alerting
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -12,76 +11,25 @@ import (
 
 // The words that all messages are made of.
 
-// where names the place that a series is about: its host or target first, then
-// what else tells it from its neighbours.
-func where(s barograph.Series) string {
-	first := s.Labels.Get("host")
-	if first == "" {
-		first = s.Labels.Get("target")
-	}
-	var rest []string
-	for _, l := range s.Labels {
-		if !slices.Contains([]string{"host", "target", "kind", "demo", "device", "fstype"}, l.Name) {
-			rest = append(rest, l.Name+"="+l.Value)
-		}
-	}
-	switch {
-	case first == "" && len(rest) == 0:
-		return s.Metric
-	case len(rest) == 0:
-		return first
-	}
-	return strings.TrimSpace(first + " (" + strings.Join(rest, ", ") + ")")
-}
-
 // beyond says on which side of the limit the trouble is: "above 90 %".
 func beyond(metric string, rule *barograph.RuleRef) string {
 	if rule == nil {
 		return "beyond its limit"
 	}
-	limit := barograph.Reading(metric, rule.Limit)
-	switch rule.Operator {
-	case barograph.Above:
-		return "above " + limit
-	case barograph.AtLeast:
-		return "at or above " + limit
-	case barograph.Below:
-		return "below " + limit
-	case barograph.AtMost:
-		return "at or below " + limit
-	}
-	return "beyond " + limit
+	return rule.Operator.Beyond(metric, rule.Limit)
 }
-
-func percent(p float64) string { return fmt.Sprintf("%.0f %%", 100*p) }
 
 // etaRange writes when as "Thu 14:00 – Fri 09:00 UTC", seen from now.
 func etaRange(eta barograph.ETA, now time.Time) string {
-	if eta.Early.IsZero() {
+	words := eta.Words(now, time.UTC)
+	if words == "" {
 		return ""
 	}
-	early, late := stamp(eta.Early, now), stamp(eta.Late, now)
-	if day := len(early) - len("15:04"); len(early) == len(late) && early[:day] == late[:day] {
-		late = late[day:]
-	}
-	return early + " – " + late + " UTC"
+	return words + " UTC"
 }
 
-// stamp writes a time of the days around now with its weekday, any other with
-// its date, all in UTC.
-func stamp(t, now time.Time) string {
-	t, now = t.UTC(), now.UTC()
-	switch {
-	case t.Sub(now).Abs() < 6*barograph.Day:
-		return t.Format("Mon 15:04")
-	case t.Year() == now.Year():
-		return t.Format("Mon 2 Jan 15:04")
-	}
-	return t.Format("Mon 2 Jan 2006 15:04")
-}
-
-// stampUTC is stamp with the name of the zone.
-func stampUTC(t, now time.Time) string { return stamp(t, now) + " UTC" }
+// stampUTC writes a time as it is seen from now.
+func stampUTC(t, now time.Time) string { return barograph.Stamp(t, now, time.UTC) + " UTC" }
 
 func stampInFull(t time.Time) string { return t.UTC().Format("Mon 2 Jan 2006 15:04:05") + " UTC" }
 

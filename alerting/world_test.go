@@ -14,6 +14,7 @@ import (
 
 	"github.com/barograph/barograph"
 	"github.com/barograph/barograph/alerting"
+	"github.com/barograph/barograph/internal/clocktest"
 	"github.com/barograph/barograph/internal/configdb"
 	"github.com/barograph/barograph/internal/logtest"
 	"github.com/barograph/barograph/internal/promtsdb"
@@ -21,27 +22,6 @@ import (
 
 // Help for the tests of judging: an engine on a real database and a real series
 // store, in a time that only passes when the test says so.
-
-// stepClock shows what the test sets, and ticks when it says so.
-type stepClock struct {
-	mu    sync.Mutex
-	now   time.Time
-	ticks chan time.Time
-}
-
-func (c *stepClock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *stepClock) Ticker(time.Duration) (<-chan time.Time, func()) { return c.ticks, func() {} }
-
-func (c *stepClock) set(now time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = now
-}
 
 // fragile is the database, which fails when the test says so.
 type fragile struct {
@@ -92,7 +72,7 @@ func (l *logBuffer) count(words string) int { return l.Count(words) }
 
 type world struct {
 	t      testing.TB
-	clock  *stepClock
+	clock  *clocktest.Clock
 	db     *fragile
 	series *promtsdb.Store
 	log    *logBuffer
@@ -108,7 +88,7 @@ func worldStart() time.Time { return time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 func newWorld(tb testing.TB, rules ...barograph.Rule) *world {
 	tb.Helper()
 	w := &world{
-		t: tb, clock: &stepClock{now: worldStart(), ticks: make(chan time.Time)}, log: &logBuffer{},
+		t: tb, clock: clocktest.New(worldStart()), log: &logBuffer{},
 		db: &fragile{DB: database(tb)}, cfg: alerting.DefaultConfig(), wakes: make(chan struct{}, 1),
 	}
 	cfg := promtsdb.DefaultConfig()
@@ -153,7 +133,7 @@ func (w *world) run() (stop func()) {
 // restart is another engine, after so long.
 func (w *world) restart(away time.Duration) {
 	w.t.Helper()
-	w.clock.set(w.clock.Now().Add(away))
+	w.clock.Move(away)
 	w.start()
 	w.tick()
 }
@@ -170,7 +150,7 @@ func (w *world) at(after string) {
 	w.t.Helper()
 	d, err := barograph.ParseDuration(after)
 	w.noError(err)
-	w.clock.set(worldStart().Add(d.Std()))
+	w.clock.Set(worldStart().Add(d.Std()))
 }
 
 // tick lets the engine look at the time and the database and record what
@@ -211,7 +191,7 @@ func (w *world) predict(r barograph.Rule, s barograph.Series) {
 	w.t.Helper()
 	const value = .8
 	w.forecast(r, s, value, .9, 20, 30, 40)
-	w.clock.set(w.clock.Now().Add(time.Hour))
+	w.clock.Move(time.Hour)
 	w.sample(s, value)
 	w.forecast(r, s, value, .9, 19, 29, 39)
 	w.tick()

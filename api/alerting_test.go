@@ -8,7 +8,6 @@ import (
 
 	"github.com/barograph/barograph"
 	"github.com/barograph/barograph/alerting"
-	"github.com/barograph/barograph/api"
 	"github.com/barograph/barograph/internal/configdb"
 )
 
@@ -26,7 +25,7 @@ func everyChannel() alerting.DeliveryConfig {
 func unconfigured() alerting.DeliveryConfig { return alerting.DefaultDeliveryConfig() }
 
 // sending lets the server send to this machine.
-func sending(o *api.Options) {
+func sending(o *options) {
 	c := everyChannel()
 	c.AllowHTTP, c.AllowNetworks = true, []string{"127.0.0.0/8"}
 	deliver(o, c)
@@ -34,7 +33,7 @@ func sending(o *api.Options) {
 
 // deliver puts the real thing behind the API, but for those who work on their
 // own: what is done by hand is done, and nothing else.
-func deliver(o *api.Options, c alerting.DeliveryConfig) {
+func deliver(o *options, c alerting.DeliveryConfig) {
 	db, ok := o.Subscriptions.(*configdb.DB)
 	if !ok {
 		panic("the database is another one")
@@ -57,9 +56,8 @@ func deliver(o *api.Options, c alerting.DeliveryConfig) {
 	if err != nil {
 		panic(err)
 	}
-	o.Channels, o.Endpoints, o.Acknowledger = c, impatient{dispatcher(), dispatcher}, engine
-	o.Secrets, o.Deliveries, o.Silences, o.Audit = db, db, db, db
-	o.Replayer = alerting.NewReplayer(db, o.Clock, func() {})
+	o.people.Channels, o.people.Endpoints, o.people.Acknowledger = c, impatient{dispatcher(), dispatcher}, engine
+	o.people.Replayer = alerting.NewReplayer(db, o.Clock, func() {})
 }
 
 // impatient tests endpoints as often as it likes: by a dispatcher of its own each.

@@ -25,6 +25,7 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 
 	"github.com/barograph/barograph"
+	"github.com/barograph/barograph/internal/manage"
 )
 
 //go:generate go run github.com/oapi-codegen/oapi-codegen/v2/cmd/oapi-codegen@v2.8.2 -config oapi-codegen.yaml openapi.yaml
@@ -34,24 +35,19 @@ import (
 type Options struct {
 	Config Config
 
+	// Manage is what people do.
+	Manage *manage.Manage
+
 	Hosts         Hosts
-	HostKeys      HostKeys
 	Seen          Seen
 	Checks        Checks
 	Targets       Targets
 	Rules         Rules
 	Sources       Sources
 	Series        barograph.SeriesLister
-	Restorer      Restorer
-	Backtests     Backtests
 	Subscriptions Subscriptions
-	Channels      Channels
-	Endpoints     Endpoints
-	Secrets       Secrets
 	Deliveries    Deliveries
-	Replayer      Replayer
 	Silences      Silences
-	Acknowledger  Acknowledger
 	Audit         Audit
 	Events        Events
 	Predictions   Predictions
@@ -63,8 +59,6 @@ type Options struct {
 
 	// Subscriber gives events as they happen.
 	Subscriber barograph.Subscriber
-	// NewWebhookSecret makes the secret of a webhook that comes without one.
-	NewWebhookSecret func() barograph.Secret
 	// ShellEquivalent returns the main metric of the built-in collector and a shell
 	// command that prints it, "" and "" if there is none.
 	ShellEquivalent func(barograph.CollectorName) (metric, command string)
@@ -89,16 +83,13 @@ func (o Options) validate() error {
 	var p barograph.Problems
 	p.Merge("config", o.Config.Validate())
 	for name, missing := range map[string]bool{
-		"Hosts": o.Hosts == nil, "HostKeys": o.HostKeys == nil, "Seen": o.Seen == nil, "Checks": o.Checks == nil,
-		"Targets": o.Targets == nil, "Rules": o.Rules == nil, "Sources": o.Sources == nil, "Series": o.Series == nil, "Restorer": o.Restorer == nil, "Backtests": o.Backtests == nil,
-		"Subscriptions": o.Subscriptions == nil, "Channels": o.Channels == nil, "Endpoints": o.Endpoints == nil,
-		"Secrets": o.Secrets == nil, "Deliveries": o.Deliveries == nil, "Replayer": o.Replayer == nil,
-		"Silences": o.Silences == nil, "Acknowledger": o.Acknowledger == nil, "Audit": o.Audit == nil,
-		"Events": o.Events == nil, "Predictions": o.Predictions == nil, "Forecasts": o.Forecasts == nil,
-		"Curves": o.Curves == nil, "Scorecards": o.Scorecards == nil, "Tokens": o.Tokens == nil, "Keys": o.Keys == nil,
-		"Subscriber": o.Subscriber == nil, "NewWebhookSecret": o.NewWebhookSecret == nil,
-		"ShellEquivalent": o.ShellEquivalent == nil, "Clock": o.Clock == nil, "Logger": o.Logger == nil,
-		"Set": o.Set == nil,
+		"Manage": o.Manage == nil, "Hosts": o.Hosts == nil, "Seen": o.Seen == nil, "Checks": o.Checks == nil,
+		"Targets": o.Targets == nil, "Rules": o.Rules == nil, "Sources": o.Sources == nil, "Series": o.Series == nil,
+		"Subscriptions": o.Subscriptions == nil, "Deliveries": o.Deliveries == nil, "Silences": o.Silences == nil,
+		"Audit": o.Audit == nil, "Events": o.Events == nil, "Predictions": o.Predictions == nil,
+		"Forecasts": o.Forecasts == nil, "Curves": o.Curves == nil, "Scorecards": o.Scorecards == nil,
+		"Tokens": o.Tokens == nil, "Keys": o.Keys == nil, "Subscriber": o.Subscriber == nil,
+		"ShellEquivalent": o.ShellEquivalent == nil, "Clock": o.Clock == nil, "Logger": o.Logger == nil, "Set": o.Set == nil,
 	} {
 		if missing {
 			p.Addf(name, "is missing")
@@ -112,6 +103,8 @@ type API struct {
 	router  http.Handler
 	streams *streams
 	backups *backups
+	ring    *keyring
+	desk    *informationDesk
 }
 
 var _ http.Handler = (*API)(nil)
@@ -127,8 +120,9 @@ func New(opts Options) (*API, error) {
 		return nil, fmt.Errorf("load openapi.yaml: %w", err)
 	}
 	ring := newKeyring(opts.Keys, opts.Clock, opts.Config, opts.Logger)
-	a := &API{streams: newStreams(opts), backups: newBackups(opts)}
-	a.router = newRouter(routes(opts, ring, a.streams, a.backups, validate), ring, opts)
+	opts.Manage.WhenKeysChange(ring.forget)
+	a := &API{streams: newStreams(opts), backups: newBackups(opts), ring: ring, desk: newInformationDesk(opts.Stations, opts.Logger)}
+	a.router = newRouter(a.routes(opts, validate), ring, opts)
 	return a, nil
 }
 

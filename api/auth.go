@@ -69,18 +69,26 @@ func (k *keyring) identify(r *http.Request) (barograph.Identity, error) {
 	if err != nil {
 		return barograph.Identity{}, err
 	}
+	if err := k.admit(b); err != nil {
+		return barograph.Identity{}, err
+	}
+	return b.identity, nil
+}
+
+// admit returns an error if the bearer's token has expired, or is used too fast.
+func (k *keyring) admit(b bearer) error {
 	now := k.clock.Now()
 	if end := b.token.ExpiresAt; !end.IsZero() && !now.Before(end) {
-		return barograph.Identity{}, barograph.Errorf(barograph.KindUnauthorized,
+		return barograph.Errorf(barograph.KindUnauthorized,
 			"the token %q expired at %s", b.token.Name, end.UTC().Format(time.RFC3339))
 	}
 	if !b.limit.Allow() {
-		return barograph.Identity{}, &barograph.Error{
+		return &barograph.Error{
 			Kind: barograph.KindRateLimited, RetryAfter: time.Second,
 			Message: "this key makes too many requests; slow down or send more in one request",
 		}
 	}
-	return b.identity, nil
+	return nil
 }
 
 // keyOf returns the key that the request shows, "" if it shows none.

@@ -184,7 +184,7 @@ func TestMetricsFromThisMachineAndFromAfar(t *testing.T) {
 
 func TestUnknownKeysAreSlowedDown(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, func(o *api.Options) { o.Config.FailedLoginsPerMinute = 5 })
+	s := newServer(t, func(o *options) { o.Config.FailedLoginsPerMinute = 5 })
 	s.call(barograph.RoleViewer, "GET", "/api/v1/hosts", nil).want(t, 200)
 	for range 5 {
 		s.call("", "GET", "/api/v1/hosts", nil, "X-API-Key", barograph.NewKey(barograph.RoleAdmin).Reveal()).want(t, 401)
@@ -203,7 +203,7 @@ func TestUnknownKeysAreSlowedDown(t *testing.T) {
 
 func TestOneKeyIsSlowedDown(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, func(o *api.Options) { o.Config.RequestsPerSecond, o.Config.Burst = 0.001, 3 })
+	s := newServer(t, func(o *options) { o.Config.RequestsPerSecond, o.Config.Burst = 0.001, 3 })
 	for range 3 {
 		s.call(barograph.RoleViewer, "GET", "/api/v1/hosts", nil).want(t, 200)
 	}

@@ -23,8 +23,8 @@ type asked struct {
 func newBacktestServer(t *testing.T) (s *server, last *asked) {
 	t.Helper()
 	last = &asked{}
-	return newServer(t, func(o *api.Options) {
-		o.Backtests = backtests(func(ctx context.Context, rule barograph.Rule, from, to time.Time) (barograph.Backtest, error) {
+	return newServer(t, func(o *options) {
+		o.people.Backtester = backtests(func(ctx context.Context, rule barograph.Rule, from, to time.Time) (barograph.Backtest, error) {
 			*last = asked{rule, from, to}
 			return backtests(nil).Backtest(ctx, rule, from, to)
 		})
@@ -117,8 +117,8 @@ func TestBacktestFailures(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			s := newServer(t, func(o *api.Options) {
-				o.Backtests = backtests(func(context.Context, barograph.Rule, time.Time, time.Time) (barograph.Backtest, error) {
+			s := newServer(t, func(o *options) {
+				o.people.Backtester = backtests(func(context.Context, barograph.Rule, time.Time, time.Time) (barograph.Backtest, error) {
 					return barograph.Backtest{}, c.err
 				})
 			})
@@ -164,8 +164,8 @@ func (s *server) onlyRule() string {
 func TestSavingDoesNotWaitForABacktest(t *testing.T) {
 	t.Parallel()
 	cut := make(chan error, 1)
-	s := newServer(t, func(o *api.Options) {
-		o.Backtests = backtests(func(ctx context.Context, rule barograph.Rule, from, to time.Time) (barograph.Backtest, error) {
+	s := newServer(t, func(o *options) {
+		o.people.Backtester = backtests(func(ctx context.Context, rule barograph.Rule, from, to time.Time) (barograph.Backtest, error) {
 			if rule.ID == "" {
 				return backtests(nil).Backtest(ctx, rule, from, to)
 			}
@@ -194,8 +194,8 @@ func TestSavingDoesNotWaitForABacktest(t *testing.T) {
 func TestBacktestEndsWithItsRequest(t *testing.T) {
 	t.Parallel()
 	running, ended := make(chan bool), make(chan bool)
-	s := newServer(t, func(o *api.Options) {
-		o.Backtests = backtests(func(ctx context.Context, _ barograph.Rule, _, _ time.Time) (barograph.Backtest, error) {
+	s := newServer(t, func(o *options) {
+		o.people.Backtester = backtests(func(ctx context.Context, _ barograph.Rule, _, _ time.Time) (barograph.Backtest, error) {
 			close(running)
 			select {
 			case <-ctx.Done():

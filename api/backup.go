@@ -79,7 +79,7 @@ func (b *backups) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Disposition", `attachment; filename="barograph.tar"`)
 	if err := backup.Send(ctx, out); err != nil {
 		b.failures.logger.WarnContext(ctx, "a backup was broken off", "error", err, "cause", context.Cause(ctx))
-		panic(http.ErrAbortHandler) // cuts the connection, see recorder
+		panic(http.ErrAbortHandler) // cuts the connection, see observe.Observer
 	}
 }
 

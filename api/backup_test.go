@@ -44,7 +44,7 @@ func (b *backupOf) Close() error {
 
 func backupServer(t *testing.T, b *backupOf) *server {
 	t.Helper()
-	return newServer(t, func(o *api.Options) { o.Backups = b })
+	return newServer(t, func(o *options) { o.Backups = b })
 }
 
 func TestBackup(t *testing.T) {

@@ -13,7 +13,8 @@ func Ways(o Options) ([]string, error) {
 		return nil, err
 	}
 	var ways []string
-	for _, r := range routes(o, newKeyring(o.Keys, o.Clock, o.Config, o.Logger), newStreams(o), newBackups(o), v) {
+	a := &API{streams: newStreams(o), backups: newBackups(o), desk: newInformationDesk(o.Stations, o.Logger)}
+	for _, r := range a.routes(o, v) {
 		ways = append(ways, r.method+" "+r.path)
 	}
 	return ways, nil

@@ -31,6 +31,7 @@ import (
 	"github.com/barograph/barograph/alerting"
 	"github.com/barograph/barograph/api"
 	"github.com/barograph/barograph/internal/configdb"
+	"github.com/barograph/barograph/internal/manage"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -153,6 +154,13 @@ func (curves) Curve(_ context.Context, rule barograph.RuleID, series barograph.S
 	}, nil
 }
 
+// options are what a server of the tests is made of.
+type options struct {
+	api.Options
+
+	people manage.Options // of Manage, which is made last
+}
+
 // server is the API on a real database and a real listener.
 type server struct {
 	*httptest.Server
@@ -170,7 +178,7 @@ type server struct {
 	router  routers.Router
 }
 
-func newServer(tb testing.TB, change ...func(*api.Options)) *server {
+func newServer(tb testing.TB, change ...func(*options)) *server {
 	tb.Helper()
 	s := &server{t: tb, clock: &clock{}, bus: newBus(), set: metrics.NewSet(), log: &syncBuffer{}, keys: map[barograph.Role]barograph.Secret{}}
 	db, err := configdb.Open(tb.Context(), configdb.DefaultConfig(), configdb.Deps{Dir: tb.TempDir(), Clock: s.clock})
@@ -179,14 +187,18 @@ func newServer(tb testing.TB, change ...func(*api.Options)) *server {
 	}
 	tb.Cleanup(func() { _ = db.Close() })
 	s.db = db
-	s.options = s.defaults()
-	deliver(&s.options, everyChannel())
+	o := s.defaults()
+	deliver(&o, everyChannel())
 	for _, c := range change {
-		c(&s.options)
+		c(&o)
 	}
-	if s.api, err = api.New(s.options); err != nil {
+	if o.Manage, err = manage.New(o.people); err != nil {
 		tb.Fatal(err)
 	}
+	if s.api, err = api.New(o.Options); err != nil {
+		tb.Fatal(err)
+	}
+	s.options = o.Options
 	s.Server = httptest.NewUnstartedServer(s.api)
 	s.Server.Config = api.NewServer(s.api)
 	s.Server.Config.ErrorLog = slog.NewLogLogger(slog.DiscardHandler, slog.LevelError)
@@ -197,23 +209,18 @@ func newServer(tb testing.TB, change ...func(*api.Options)) *server {
 	return s
 }
 
-func (s *server) defaults() api.Options {
+func (s *server) defaults() options {
 	taken := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		id, _ := barograph.IdentityFrom(r.Context())
 		w.Header().Set("Content-Type", "application/json")
 		_, _ = io.WriteString(w, `{"accepted":1,"host":"`+string(id.HostID)+`"}`)
 	})
-	var secrets atomic.Int64
-	return api.Options{
+	o := options{Options: api.Options{
 		Config: api.DefaultConfig(),
-		Hosts:  s.db, HostKeys: s.db, Seen: s.db, Checks: s.db, Targets: s.db, Rules: s.db, Sources: sources{}, Series: listed{`a{host="x"}`, `a{host="y"}`, `b{host="x"}`}, Subscriptions: s.db, Events: s.db, Restorer: restorer{s.db},
-		Predictions: s.db, Scorecards: s.db, Tokens: s.db, Keys: s.db, Forecasts: forecasts{}, Curves: curves{}, Backtests: backtests(nil), Subscriber: s.bus,
-		NewWebhookSecret: func() barograph.Secret {
-			if secrets.Add(1) == 1 {
-				return firstSecret
-			}
-			return alerting.NewWebhookSecret()
-		},
+		Hosts:  s.db, Seen: s.db, Checks: s.db, Targets: s.db, Rules: s.db, Sources: sources{},
+		Series:        listed{`a{host="x"}`, `a{host="y"}`, `b{host="x"}`},
+		Subscriptions: s.db, Deliveries: s.db, Silences: s.db, Audit: s.db, Events: s.db, Predictions: s.db,
+		Forecasts: forecasts{}, Curves: curves{}, Scorecards: s.db, Tokens: s.db, Keys: s.db, Subscriber: s.bus,
 		ShellEquivalent: func(c barograph.CollectorName) (metric, command string) {
 			if c == barograph.CollectorLoad {
 				return "load_per_cpu_ratio", "cut -d' ' -f1 /proc/loadavg"
@@ -234,6 +241,24 @@ func (s *server) defaults() api.Options {
 		Backups: noBackup(),
 		Clock:   s.clock, Set: s.set,
 		Logger: slog.New(slog.NewTextHandler(s.log, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	}}
+	o.people = s.people(o.Logger)
+	return o
+}
+
+// people is what people do on the server's database.
+func (s *server) people(logger *slog.Logger) manage.Options {
+	var secrets atomic.Int64
+	return manage.Options{
+		Hosts: s.db, HostKeys: s.db, Checks: s.db, Targets: s.db, Rules: s.db, Sources: sources{}, Restorer: restorer{s.db},
+		Backtester: backtests(nil), Subscriptions: s.db, Secrets: s.db, Events: s.db, Silences: s.db, Warnings: s.db, Tokens: s.db,
+		NewWebhookSecret: func() barograph.Secret {
+			if secrets.Add(1) == 1 {
+				return firstSecret
+			}
+			return alerting.NewWebhookSecret()
+		},
+		Clock: s.clock, Logger: logger,
 	}
 }
 

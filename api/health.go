@@ -41,8 +41,7 @@ type station struct {
 
 // readyz asks every station whether it works. Why one does not is told to
 // viewers and to this machine only.
-func readyz(stations map[string]func(context.Context) error, logger *slog.Logger) http.HandlerFunc {
-	desk := newInformationDesk(stations, logger)
+func readyz(desk *informationDesk) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		id, _ := barograph.IdentityFrom(r.Context())
 		answer := desk.ask(r.Context(), id.Role.Allows(barograph.RoleViewer) || isLocal(r))
@@ -52,6 +51,16 @@ func readyz(stations map[string]func(context.Context) error, logger *slog.Logger
 		}
 		_ = json.NewEncoder(w).Encode(answer) // the client may be gone
 	}
+}
+
+// Stations asks every station whether it works, and returns each with the reason
+// why it does not, "" if it does. It takes two seconds at most.
+func (a *API) Stations(ctx context.Context) map[string]string {
+	reasons := map[string]string{}
+	for name, s := range a.desk.ask(ctx, true).Stations {
+		reasons[name] = s.Reason
+	}
+	return reasons
 }
 
 // informationDesk asks stations how they are, each of them once at a time

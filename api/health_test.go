@@ -22,7 +22,7 @@ import (
 
 func TestReadiness(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, func(o *api.Options) {
+	s := newServer(t, func(o *options) {
 		o.Stations = map[string]func(context.Context) error{
 			"store":    func(context.Context) error { return errors.New("no space on /data") },
 			"database": func(context.Context) error { return nil },

@@ -104,7 +104,7 @@ func TestForecasts(t *testing.T) {
 		}
 		all = append(all, f)
 	}
-	s := newServer(t, func(o *api.Options) { o.Forecasts = all })
+	s := newServer(t, func(o *options) { o.Forecasts = all })
 	hosts := func(query string) string {
 		var list api.ForecastList
 		s.call(barograph.RoleViewer, "GET", "/api/v1/forecasts?"+query, nil).want(t, 200).into(t, &list)

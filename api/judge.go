@@ -9,36 +9,11 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/gorilla/mux"
-
 	"github.com/barograph/barograph"
 )
 
 // judge says what is wrong with the document of a request beyond its schema.
 type judge func(r *http.Request, document []byte) error
-
-// judges are those that are asked even where a schema refused something, by
-// operation: whoever makes a subscription is told of all mistakes at once.
-func (a subscriptionHandlers) judges() map[string]judge {
-	read := func(document []byte, old []barograph.Endpoint) error {
-		var in SubscriptionInput
-		if err := json.Unmarshal(document, &in); err != nil {
-			return err
-		}
-		_, _, err := a.newSubscription(in, old, timestamp(a.clock))
-		return err
-	}
-	return map[string]judge{
-		"createSubscription": func(_ *http.Request, document []byte) error { return read(document, nil) },
-		"replaceSubscription": func(r *http.Request, document []byte) error {
-			old, err := a.subscriptions.Subscription(r.Context(), barograph.SubscriptionID(mux.Vars(r)["id"]))
-			if err != nil {
-				return err
-			}
-			return read(document, old.Endpoints)
-		},
-	}
-}
 
 // alsoWrong returns what the operation's judge says about the document once all
 // that was refused is taken out of it.

@@ -17,6 +17,7 @@ import (
 
 	"github.com/barograph/barograph"
 	"github.com/barograph/barograph/api"
+	"github.com/barograph/barograph/internal/configdb"
 )
 
 // syncBuffer may be written to by many.
@@ -70,7 +71,7 @@ func TestErrorsAreBounded(t *testing.T) {
 
 func TestPanicIsAProblem(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, func(o *api.Options) {
+	s := newServer(t, func(o *options) {
 		o.Submit = http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("secret of the house") })
 		o.PromQL = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			_, _ = w.Write([]byte("half"))
@@ -106,9 +107,7 @@ func TestPanicIsAProblem(t *testing.T) {
 }
 
 // broken is a database whose disk is gone.
-type broken struct{ hosts }
-
-type hosts = api.Hosts
+type broken struct{ *configdb.DB }
 
 func (broken) Hosts(context.Context, barograph.Page) ([]barograph.Host, error) {
 	return nil, errors.New("SQL logic error near /var/lib/barograph")
@@ -124,7 +123,7 @@ func (broken) DeleteHost(context.Context, barograph.HostID) error {
 
 func TestInternalTextStaysInside(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, func(o *api.Options) { o.Hosts = broken{o.Hosts} })
+	s := newServer(t, func(o *options) { o.Hosts, o.people.Hosts = broken{}, broken{} })
 	a := s.call(barograph.RoleViewer, "GET", "/api/v1/hosts", nil).want(t, 500)
 	b := s.call(barograph.RoleViewer, "GET", "/api/v1/hosts/hst_1", nil).want(t, 503)
 	c := s.call(barograph.RoleOperator, "DELETE", "/api/v1/hosts/hst_1", nil).want(t, 500)
@@ -142,7 +141,7 @@ func TestInternalTextStaysInside(t *testing.T) {
 // What is mounted refuses as everything else does.
 func TestProblemWriter(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, func(o *api.Options) {
+	s := newServer(t, func(o *options) {
 		refuse := api.NewProblemWriter(o.Clock, o.Logger)
 		o.Submit = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			refuse(w, r, barograph.Errorf(barograph.KindTooLarge, "the body has more than 5 MiB"))
@@ -175,7 +174,7 @@ func TestMountedHandlers(t *testing.T) {
 	s.call("", "HEAD", "/api/v2/ping", nil).want(t, 204)
 	s.call("", "HEAD", "/healthz", nil).want(t, 200)
 
-	none := newServer(t, func(o *api.Options) { o.PromQL, o.LineProtocol = nil, nil })
+	none := newServer(t, func(o *options) { o.PromQL, o.LineProtocol = nil, nil })
 	none.call(barograph.RoleViewer, "GET", "/prometheus/api/v1/query", nil).want(t, 404)
 	none.call(barograph.RoleAgent, "POST", "/api/v2/write", "a b=1").want(t, 404)
 }
@@ -183,7 +182,7 @@ func TestMountedHandlers(t *testing.T) {
 func TestOptionsAreChecked(t *testing.T) {
 	t.Parallel()
 	_, err := api.New(api.Options{})
-	for _, name := range []string{"config.burst", "Hosts", "Channels", "Acknowledger", "Audit", "Clock", "Set", "NewWebhookSecret"} {
+	for _, name := range []string{"config.burst", "Manage", "Hosts", "Audit", "Clock", "Set", "ShellEquivalent"} {
 		if err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s is not named: %v", name, err)
 		}

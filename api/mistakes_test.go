@@ -188,7 +188,7 @@ func (a answer) fields(tb testing.TB) []string {
 // A channel that the server has no settings for is not promised to anybody.
 func TestUnconfiguredChannels(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, func(o *api.Options) { o.Channels = unconfigured() })
+	s := newServer(t, func(o *options) { o.people.Channels = unconfigured() })
 	a := s.call(barograph.RoleOperator, "POST", "/api/v1/subscriptions",
 		subscription(hook+`,{"kind":"email","to":["a@example.com"]},{"kind":"sms","to":["+4915112345678"]}`)).want(t, 422)
 	if diff := cmp.Diff([]string{"endpoints[1].kind", "endpoints[2].kind"}, a.fields(t)); diff != "" {

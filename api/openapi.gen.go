@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/barograph/barograph"
+	"github.com/barograph/barograph/internal/manage"
 	"github.com/barograph/barograph/internal/wire"
 	"github.com/gorilla/mux"
 	"github.com/oapi-codegen/runtime"
@@ -52,12 +53,7 @@ func (e AuditKind) Valid() bool {
 type Acknowledgement = barograph.Acknowledgement
 
 // AcknowledgementInput What is said when a prediction or breach is taken on.
-type AcknowledgementInput struct {
-	// Comment For the others.
-	//
-	// Example: I clean it up before noon
-	Comment string `json:"comment,omitempty"`
-}
+type AcknowledgementInput = manage.AcknowledgementInput
 
 // AgentCheck One check as an agent gets it.
 type AgentCheck = wire.Check
@@ -100,25 +96,7 @@ type AuditList struct {
 type Backtest = barograph.Backtest
 
 // BacktestInput The rule to test, by `rule` or by `rule_id`, and the time.
-type BacktestInput struct {
-	// From Replay from this time on (RFC 3339); by default from 30 days before `to`.
-	//
-	// Example: 2026-01-01T00:00:00Z
-	From time.Time `json:"from,omitempty"`
-
-	// Rule What is said of a rule: its `series`, or the `source` and `query` that they come from.
-	Rule *RuleInput `json:"rule,omitempty"`
-
-	// RuleID ID of a saved rule.
-	//
-	// Example: rul_01j1m3w9d5q0v8r2k7t4y6b9ce
-	RuleID barograph.RuleID `json:"rule_id,omitempty"`
-
-	// To Replay up to this time (RFC 3339); by default, and at most, up to now.
-	//
-	// Example: 2026-01-31T00:00:00Z
-	To time.Time `json:"to,omitempty"`
-}
+type BacktestInput = manage.BacktestInput
 
 // Bounds The values that a series can take at all; what is left out is unbounded.
 type Bounds = barograph.Bounds
@@ -146,49 +124,7 @@ type BreachState = barograph.PredictionState
 type Check = barograph.Check
 
 // CheckInput What is said of a check. Either a collector or a command is needed.
-type CheckInput struct {
-	// Collector Something that the agent measures without a command.
-	//
-	// Example: disk
-	Collector CollectorName `json:"collector,omitempty"`
-
-	// Command Run by a shell; the first number of its last line is the value. With a collector it is the equivalent for
-	// hosts without our agent.
-	//
-	//
-	// Example: redis-cli llen jobs
-	Command string `json:"command,omitempty"`
-
-	// Enabled Whether it runs at all.
-	//
-	// Example: true
-	Enabled *bool `json:"enabled,omitempty"`
-
-	// Interval How often it runs, 1 s to 1 d.
-	//
-	// Example: 60s
-	Interval *barograph.Duration `json:"interval,omitempty"`
-
-	// Labels Names and values. Names are [a-zA-Z_][a-zA-Z0-9_]*, values at most 1 KiB.
-	//
-	// Example: {"os":"debian","role":"web"}
-	Labels Labels `json:"labels,omitempty"`
-
-	// Matchers Labels that have to match, as PromQL writes them. All of them have to; none matches everything.
-	//
-	// Example: {os="debian",role=~"web.*"}
-	Matchers Matchers `json:"matchers,omitempty"`
-
-	// Name Unique; the metric name of a command's value.
-	//
-	// Example: queue_length
-	Name string `json:"name"`
-
-	// Timeout How long it may take; at most the interval, which is the default where that is shorter.
-	//
-	// Example: 10s
-	Timeout *barograph.Duration `json:"timeout,omitempty"`
-}
+type CheckInput = manage.CheckInput
 
 // CheckList A page of checks.
 type CheckList struct {
@@ -259,37 +195,7 @@ type Endpoint = barograph.Endpoint
 type EndpointHealth = barograph.EndpointHealth
 
 // EndpointInput Where a subscription's events go. E-mail and SMS need `to`, all others `url`.
-type EndpointInput struct {
-	// Format webhook: what its body looks like; cloudevents if left out.
-	//
-	// Example: cloudevents
-	Format barograph.WebhookFormat `json:"format,omitempty"`
-
-	// ID ID of the subscription's endpoint that this one replaces; leave it out for a new one.
-	//
-	// Example: ept_01j1m3w9d5q0v8r2k7t4y6b9ce
-	ID barograph.EndpointID `json:"id,omitempty"`
-
-	// Kind How an endpoint is reached.
-	//
-	// Example: webhook
-	Kind EndpointKind `json:"kind"`
-
-	// Secret webhook: "whsec_" and 24 to 64 bytes in base64, which sign what is posted; made when left out. alertmanager: a bearer token, or user:password, if it asks for one.
-	//
-	// Example: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw
-	Secret barograph.Secret `json:"secret,omitempty"`
-
-	// To email: addresses; sms: numbers as +4915112345678.
-	//
-	// Example: ["ops@example.com"]
-	To []string `json:"to,omitempty"`
-
-	// URL webhook: where to post; alertmanager: its base address; shoutrrr: the service's URL, which is kept secret, as slack://hook:TOKEN@webhook.
-	//
-	// Example: https://example.com/hook
-	URL string `json:"url,omitempty"`
-}
+type EndpointInput = manage.EndpointInput
 
 // EndpointKind How an endpoint is reached.
 //
@@ -353,17 +259,7 @@ type ForecastState = barograph.ForecastState
 type Host = barograph.Host
 
 // HostInput What is said of a host.
-type HostInput struct {
-	// Labels Names and values. Names are [a-zA-Z_][a-zA-Z0-9_]*, values at most 1 KiB.
-	//
-	// Example: {"os":"debian","role":"web"}
-	Labels Labels `json:"labels,omitempty"`
-
-	// Name Unique; the value of the label "host" on the series.
-	//
-	// Example: web-1
-	Name string `json:"name"`
-}
+type HostInput = manage.HostInput
 
 // HostList A page of hosts.
 type HostList struct {
@@ -486,27 +382,7 @@ type Recurs = barograph.Recurs
 type ReliabilityBin = barograph.ReliabilityBin
 
 // ReplayInput What to deliver again: from a time, or from behind an event on.
-type ReplayInput struct {
-	// After In place of `from`: events that came after the one with this ID.
-	//
-	// Example: evt_01j1m3w9d5q0v8r2k7t4y6b9ce
-	After barograph.EventID `json:"after,omitempty"`
-
-	// EndpointID To this endpoint only; by default to all of the subscription's.
-	//
-	// Example: ept_01j1m3w9d5q0v8r2k7t4y6b9ce
-	EndpointID barograph.EndpointID `json:"endpoint_id,omitempty"`
-
-	// From Events that happened at this time (RFC 3339) or later; at most 14 days ago.
-	//
-	// Example: 2026-01-01T00:00:00Z
-	From time.Time `json:"from,omitempty"`
-
-	// To Events that happened before this time (RFC 3339); by default all up to now.
-	//
-	// Example: 2026-01-02T00:00:00Z
-	To time.Time `json:"to,omitempty"`
-}
+type ReplayInput = manage.ReplayInput
 
 // ReplayResult What came of a replay.
 type ReplayResult struct {
@@ -517,17 +393,7 @@ type ReplayResult struct {
 }
 
 // RotateInput How a secret is rotated.
-type RotateInput struct {
-	// Keep How long messages carry a signature of the old secret too; at most 7 d.
-	//
-	// Example: 24h
-	Keep *barograph.Duration `json:"keep,omitempty"`
-
-	// Secret The new secret, "whsec_" and 24 to 64 bytes in base64; made when left out.
-	//
-	// Example: whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw
-	Secret barograph.Secret `json:"secret,omitempty"`
-}
+type RotateInput = manage.RotateInput
 
 // RotatedSecret The new secret of a webhook.
 type RotatedSecret struct {
@@ -551,82 +417,7 @@ type RotatedSecret struct {
 type Rule = barograph.Rule
 
 // RuleInput What is said of a rule: its `series`, or the `source` and `query` that they come from.
-type RuleInput struct {
-	// Annotations Texts for messages, as text/template. Fields: .Rule .Series .Labels .Value .Limit .Operator .Probability
-	// .ETA (.Early .Median .Late) .Lead.
-	//
-	//
-	// Example: {"summary":"{{.Labels.host}} runs out of disk"}
-	Annotations Annotations `json:"annotations,omitempty"`
-
-	// Bounds The values that a series can take at all; what is left out is unbounded.
-	Bounds *Bounds `json:"bounds,omitempty"`
-
-	// CloseAt It is averted below this one; at most `open_at`.
-	//
-	// Example: 0.4
-	CloseAt *float64 `json:"close_at,omitempty"`
-
-	// Enabled Whether it is evaluated at all.
-	//
-	// Example: true
-	Enabled *bool `json:"enabled,omitempty"`
-
-	// For How long the limit must be crossed, and kept again, before that counts; at most 7 d.
-	//
-	// Example: 5m
-	For *barograph.Duration `json:"for,omitempty"`
-
-	// Horizon How far to look ahead, 1 m to 90 d; 0s: only breaches.
-	//
-	// Example: 72h
-	Horizon *barograph.Duration `json:"horizon,omitempty"`
-
-	// Labels Names and values. Names are [a-zA-Z_][a-zA-Z0-9_]*, values at most 1 KiB.
-	//
-	// Example: {"os":"debian","role":"web"}
-	Labels Labels `json:"labels,omitempty"`
-
-	// Limit The limit, in the metric's unit.
-	//
-	// Example: 0.9
-	Limit float64 `json:"limit"`
-
-	// Name Unique.
-	//
-	// Example: disk fills up
-	Name string `json:"name"`
-
-	// OpenAt A prediction opens at this probability.
-	//
-	// Example: 0.7
-	OpenAt *float64 `json:"open_at,omitempty"`
-
-	// Operator On which side of the limit the trouble is.
-	//
-	// Example: >
-	Operator Operator `json:"operator"`
-
-	// Query What the source is asked, in PromQL; each series of the result is judged.
-	//
-	// Example: sum by (instance) (rate(http_requests_total{code="500"}[5m]))
-	Query string `json:"query,omitempty"`
-
-	// Series A metric name and labels that have to match, as PromQL writes them.
-	//
-	// Example: disk_used_ratio{mount!~"/boot.*"}
-	Series *Selector `json:"series,omitempty"`
-
-	// Severity How much it matters.
-	//
-	// Example: warning
-	Severity barograph.Severity `json:"severity,omitempty"`
-
-	// Source A source of the server's configuration. It is asked the `query`, and `series` is left out.
-	//
-	// Example: prometheus
-	Source string `json:"source,omitempty"`
-}
+type RuleInput = manage.RuleInput
 
 // RuleList A page of rules.
 type RuleList struct {
@@ -643,7 +434,7 @@ type RuleList struct {
 type RuleRef = barograph.RuleRef
 
 // SavedRule A rule as it was just saved, and what it would have said in the last 30 days.
-type SavedRule = savedRule
+type SavedRule = manage.SavedRule
 
 // Scorecard How good a rule's warnings were.
 type Scorecard = barograph.Scorecard
@@ -685,35 +476,7 @@ type Severity = barograph.Severity
 type Silence = shownSilence
 
 // SilenceInput What is said of a silence.
-type SilenceInput struct {
-	// Comment Why.
-	//
-	// Example: the disks are being replaced
-	Comment string `json:"comment"`
-
-	// Duration In place of `ends_at`: how long after `starts_at`.
-	//
-	// Example: 2h
-	Duration *barograph.Duration `json:"duration,omitempty"`
-
-	// EndsAt When it ends (RFC 3339). Only one that recurs may be without end.
-	//
-	// Example: 2026-01-01T02:00:00Z
-	EndsAt time.Time `json:"ends_at,omitempty"`
-
-	// Matchers Labels that have to match, as PromQL writes them. All of them have to; none matches everything.
-	//
-	// Example: {os="debian",role=~"web.*"}
-	Matchers Matchers `json:"matchers"`
-
-	// Recurs When a maintenance window is open.
-	Recurs *Recurs `json:"recurs,omitempty"`
-
-	// StartsAt When it begins (RFC 3339); by default now.
-	//
-	// Example: 2026-01-01T00:00:00Z
-	StartsAt time.Time `json:"starts_at,omitempty"`
-}
+type SilenceInput = manage.SilenceInput
 
 // SilenceList A page of silences.
 type SilenceList struct {
@@ -742,80 +505,7 @@ type SourceList struct {
 type Subscription = barograph.Subscription
 
 // SubscriptionInput What is said of a subscription.
-type SubscriptionInput struct {
-	// Enabled Whether anything is sent; false: it is paused.
-	//
-	// Example: true
-	Enabled *bool `json:"enabled,omitempty"`
-
-	// Endpoints Where the events go.
-	Endpoints []EndpointInput `json:"endpoints"`
-
-	// EventTypes Patterns of event types; none means all but the watchdog.
-	//
-	// Example: ["prediction.*","breach.started"]
-	EventTypes []string `json:"event_types,omitempty"`
-
-	// GroupBy Labels: events that are alike in these form a group, of which several may go into one message. An empty list makes all of a kind one group.
-	//
-	// Example: ["rule","role"]
-	GroupBy []string `json:"group_by,omitempty"`
-
-	// GroupInterval What follows that goes into one message in each of these intervals. At most 1 d.
-	//
-	// Example: 5m
-	GroupInterval *barograph.Duration `json:"group_interval,omitempty"`
-
-	// GroupWait The first event of a group is sent at once; what follows within this time goes into one message. At most 1 h.
-	//
-	// Example: 30s
-	GroupWait *barograph.Duration `json:"group_wait,omitempty"`
-
-	// Matchers Labels that have to match, as PromQL writes them. All of them have to; none matches everything.
-	//
-	// Example: {os="debian",role=~"web.*"}
-	Matchers Matchers `json:"matchers,omitempty"`
-
-	// MaxETA Of predictions: only those whose median was at most this far ahead once; 0s, as by default: any.
-	//
-	// Example: 12h
-	MaxETA barograph.Duration `json:"max_eta,omitempty"`
-
-	// MinProbability Of predictions: only those that were at least this probable once.
-	//
-	// Example: 0.8
-	MinProbability float64 `json:"min_probability,omitempty"`
-
-	// MinSeverity How much it matters.
-	//
-	// Example: warning
-	MinSeverity Severity `json:"min_severity,omitempty"`
-
-	// Name Unique.
-	//
-	// Example: on call
-	Name string `json:"name"`
-
-	// Only predicted: predictions and how they end, and how rules fare that predict; actual: breaches and silent hosts; left out: both.
-	//
-	// Example: predicted
-	Only NewsKind `json:"only,omitempty"`
-
-	// RepeatInterval How often people are reminded of an open breach that nobody acknowledged, 5 m to 30 d; 0s: never.
-	//
-	// Example: 4h
-	RepeatInterval *barograph.Duration `json:"repeat_interval,omitempty"`
-
-	// SMSDailyBudget How many text messages may be sent in a day, which begins at midnight UTC; 0: any number.
-	//
-	// Example: 50
-	SMSDailyBudget int `json:"sms_daily_budget,omitempty"`
-
-	// SMSOverflowTo The e-mail addresses to which goes what is beyond the budget.
-	//
-	// Example: ["ops@example.com"]
-	SMSOverflowTo []string `json:"sms_overflow_to,omitempty"`
-}
+type SubscriptionInput = manage.SubscriptionInput
 
 // SubscriptionList A page of subscriptions.
 type SubscriptionList struct {
@@ -841,50 +531,7 @@ type SubscriptionWithSecrets struct {
 type Target = barograph.Target
 
 // TargetInput What is said of a target.
-type TargetInput struct {
-	// Address Where to look; what it is depends on the kind.
-	//
-	// Example: 192.0.2.1
-	Address string `json:"address"`
-
-	// Count icmp: packets of one round, 4 by default. Else 1.
-	//
-	// Example: 4
-	Count *int `json:"count,omitempty"`
-
-	// Enabled Whether it is probed at all.
-	//
-	// Example: true
-	Enabled *bool `json:"enabled,omitempty"`
-
-	// Interval How often it is probed, 1 s to 1 d; by default 30 s for icmp and 1 m for all others.
-	//
-	// Example: 30s
-	Interval *barograph.Duration `json:"interval,omitempty"`
-
-	// Kind How it is probed, which says what the address is: a host name or IP address (icmp), host:port (tcp, tls), an http or https URL (http), a name to resolve (dns).
-	//
-	// Example: icmp
-	Kind ProbeKind `json:"kind"`
-
-	// Labels Names and values. Names are [a-zA-Z_][a-zA-Z0-9_]*, values at most 1 KiB.
-	//
-	// Example: {"os":"debian","role":"web"}
-	Labels Labels `json:"labels,omitempty"`
-
-	// Name Unique; the value of the label "target" on the series.
-	//
-	// Example: dns.example.com
-	Name string `json:"name"`
-
-	// Options Settings of single kinds of probes.
-	Options ProbeOptions `json:"options,omitempty"`
-
-	// Timeout Of one packet or exchange; at most the interval, which is the default where that is shorter.
-	//
-	// Example: 5s
-	Timeout *barograph.Duration `json:"timeout,omitempty"`
-}
+type TargetInput = manage.TargetInput
 
 // TargetList A page of targets.
 type TargetList struct {
@@ -901,22 +548,7 @@ type TargetList struct {
 type Token = barograph.Token
 
 // TokenInput What is said of a token.
-type TokenInput struct {
-	// ExpiresAt When it stops working (RFC 3339); never if left out.
-	//
-	// Example: 2030-01-01T00:00:00Z
-	ExpiresAt time.Time `json:"expires_at,omitempty"`
-
-	// Name What it is for, in words.
-	//
-	// Example: Grafana
-	Name string `json:"name"`
-
-	// Role What its bearer may do: a viewer reads, an operator also changes things, an admin also manages tokens.
-	//
-	// Example: viewer
-	Role TokenRole `json:"role"`
-}
+type TokenInput = manage.TokenInput
 
 // TokenList A page of tokens.
 type TokenList struct {
@@ -1502,7 +1134,6 @@ type MiddlewareFunc func(http.Handler) http.Handler
 
 // GetAgentConfig operation middleware
 func (siw *ServerInterfaceWrapper) GetAgentConfig(w http.ResponseWriter, r *http.Request) {
-
 	var err error
 	_ = err
 
@@ -1562,7 +1193,6 @@ func (siw *ServerInterfaceWrapper) GetAgentConfig(w http.ResponseWriter, r *http
 
 // ListAudit operation middleware
 func (siw *ServerInterfaceWrapper) ListAudit(w http.ResponseWriter, r *http.Request) {
-
 	var err error
 	_ = err
 
@@ -1660,7 +1290,6 @@ func (siw *ServerInterfaceWrapper) ListAudit(w http.ResponseWriter, r *http.Requ
 
 // ListBreaches operation middleware
 func (siw *ServerInterfaceWrapper) ListBreaches(w http.ResponseWriter, r *http.Request) {
-
 	var err error
 	_ = err
 
@@ -1771,7 +1400,6 @@ func (siw *ServerInterfaceWrapper) ListBreaches(w http.ResponseWriter, r *http.R
 
 // GetBreach operation middleware
 func (siw *ServerInterfaceWrapper) GetBreach(w http.ResponseWriter, r *http.Request) {
-
 	var err error
 	_ = err
 
@@ -1797,7 +1425,6 @@ func (siw *ServerInterfaceWrapper) GetBreach(w http.ResponseWriter, r *http.Requ
 
 // AcknowledgeBreach operation middleware
 func (siw *ServerInterfaceWrapper) AcknowledgeBreach(w http.ResponseWriter, r *http.Request) {
-
 	var err error
 	_ = err
 
@@ -1823,7 +1450,6 @@ func (siw *ServerInterfaceWrapper) AcknowledgeBreach(w http.ResponseWriter, r *h
 
 // ListChecks operation middleware
 func (siw *ServerInterfaceWrapper) ListChecks(w http.ResponseWriter, r *http.Request) {
-
 	var err error
 	_ = err
 
@@ -1869,7 +1495,6 @@ func (siw *ServerInterfaceWrapper) ListChecks(w http.ResponseWriter, r *http.Req
 
 // CreateCheck operation middleware
 func (siw *ServerInterfaceWrapper) CreateCheck(w http.ResponseWriter, r *http.Request) {
-
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.CreateCheck(w, r)
 	}))
@@ -1883,7 +1508,6 @@ func (siw *ServerInterfaceWrapper) CreateCheck(w http.ResponseWriter, r *http.Re
 
 // DeleteCheck operation middleware
 func (siw *ServerInterfaceWrapper) DeleteCheck(w http.ResponseWriter, r *http.Request) {
-
 	var err error
 	_ = err
 
@@ -1909,7 +1533,6 @@ func (siw *ServerInterfaceWrapper) DeleteCheck(w http.ResponseWriter, r *http.Re
 
 // GetCheck operation middleware
 func (siw *ServerInterfaceWrapper) GetCheck(w http.ResponseWriter, r *http.Request) {
-
 	var err error
 	_ = err
 
@@ -1935,7 +1558,6 @@ func (siw *ServerInterfaceWrapper) GetCheck(w http.ResponseWriter, r *http.Reque
 
 // ReplaceCheck operation middleware
 func (siw *ServerInterfaceWrapper) ReplaceCheck(w http.ResponseWriter, r *http.Request) {
-
 	var err error
 	_ = err
 
@@ -1961,7 +1583,6 @@ func (siw *ServerInterfaceWrapper) ReplaceCheck(w http.ResponseWriter, r *http.R
 
 // GetDelivery operation middleware
 func (siw *ServerInterfaceWrapper) GetDelivery(w http.ResponseWriter, r *http.Request) {
-
 	var err error
 	_ = err
 
@@ -1987,7 +1608,6 @@ func (siw *ServerInterfaceWrapper) GetDelivery(w http.ResponseWriter, r *http.Re
 
 // ListEvents operation middleware
 func (siw *ServerInterfaceWrapper) ListEvents(w http.ResponseWriter, r *http.Request) {
-
 	var err error
 	_ = err
 
@@ -2111,7 +1731,6 @@ func (siw *ServerInterfaceWrapper) ListEvents(w http.ResponseWriter, r *http.Req
 
 // GetEvent operation middleware
 func (siw *ServerInterfaceWrapper) GetEvent(w http.ResponseWriter, r *http.Request) {
-
 	var err error
 	_ = err
 
@@ -2137,7 +1756,6 @@ func (siw *ServerInterfaceWrapper) GetEvent(w http.ResponseWriter, r *http.Reque
 
 // ListForecasts operation middleware
 func (siw *ServerInterfaceWrapper) ListForecasts(w http.ResponseWriter, r *http.Request) {
-
 	var err error
 	_ = err
 
@@ -2209,7 +1827,6 @@ func (siw *ServerInterfaceWrapper) ListForecasts(w http.ResponseWriter, r *http.
 
 // ListHosts operation middleware
 func (siw *ServerInterfaceWrapper) ListHosts(w http.ResponseWriter, r *http.Request) {
-
 	var err error
 	_ = err
 
@@ -2255,7 +1872,6 @@ func (siw *ServerInterfaceWrapper) ListHosts(w http.ResponseWriter, r *http.Requ
 
 // CreateHost operation middleware
 func (siw *ServerInterfaceWrapper) CreateHost(w http.ResponseWriter, r *http.Request) {
-
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.CreateHost(w, r)
 	}))
@@ -2269,7 +1885,6 @@ func (siw *ServerInterfaceWrapper) CreateHost(w http.ResponseWriter, r *http.Req
 
 // DeleteHost operation middleware
 func (siw *ServerInterfaceWrapper) DeleteHost(w http.ResponseWriter, r *http.Request) {
-
 	var err error
 	_ = err
 
@@ -2295,7 +1910,6 @@ func (siw *ServerInterfaceWrapper) DeleteHost(w http.ResponseWriter, r *http.Req
 
 // GetHost operation middleware
 func (siw *ServerInterfaceWrapper) GetHost(w http.ResponseWriter, r *http.Request) {
-
 	var err error
 	_ = err
 
@@ -2321,7 +1935,6 @@ func (siw *ServerInterfaceWrapper) GetHost(w http.ResponseWriter, r *http.Reques
 
 // ReplaceHost operation middleware
 func (siw *ServerInterfaceWrapper) ReplaceHost(w http.ResponseWriter, r *http.Request) {
-
 	var err error
 	_ = err
 
@@ -2347,7 +1960,6 @@ func (siw *ServerInterfaceWrapper) ReplaceHost(w http.ResponseWriter, r *http.Re
 
 // RenewHostKey operation middleware
 func (siw *ServerInterfaceWrapper) RenewHostKey(w http.ResponseWriter, r *http.Request) {
-
 	var err error
 	_ = err
 
@@ -2373,7 +1985,6 @@ func (siw *ServerInterfaceWrapper) RenewHostKey(w http.ResponseWriter, r *http.R
 
 // ListPredictions operation middleware
 func (siw *ServerInterfaceWrapper) ListPredictions(w http.ResponseWriter, r *http.Request) {
-
 	var err error
 	_ = err
 
@@ -2484,7 +2095,6 @@ func (siw *ServerInterfaceWrapper) ListPredictions(w http.ResponseWriter, r *htt
 
 // GetPrediction operation middleware
 func (siw *ServerInterfaceWrapper) GetPrediction(w http.ResponseWriter, r *http.Request) {
-
 	var err error
 	_ = err
 
@@ -2510,7 +2120,6 @@ func (siw *ServerInterfaceWrapper) GetPrediction(w http.ResponseWriter, r *http.
 
 // AcknowledgePrediction operation middleware
 func (siw *ServerInterfaceWrapper) AcknowledgePrediction(w http.ResponseWriter, r *http.Request) {
-
 	var err error
 	_ = err
 
@@ -2536,7 +2145,6 @@ func (siw *ServerInterfaceWrapper) AcknowledgePrediction(w http.ResponseWriter, 
 
 // ListRules operation middleware
 func (siw *ServerInterfaceWrapper) ListRules(w http.ResponseWriter, r *http.Request) {
-
 	var err error
 	_ = err
 
@@ -2582,7 +2190,6 @@ func (siw *ServerInterfaceWrapper) ListRules(w http.ResponseWriter, r *http.Requ
 
 // CreateRule operation middleware
 func (siw *ServerInterfaceWrapper) CreateRule(w http.ResponseWriter, r *http.Request) {
-
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.CreateRule(w, r)
 	}))
@@ -2596,7 +2203,6 @@ func (siw *ServerInterfaceWrapper) CreateRule(w http.ResponseWriter, r *http.Req
 
 // BacktestRule operation middleware
 func (siw *ServerInterfaceWrapper) BacktestRule(w http.ResponseWriter, r *http.Request) {
-
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.BacktestRule(w, r)
 	}))
@@ -2610,7 +2216,6 @@ func (siw *ServerInterfaceWrapper) BacktestRule(w http.ResponseWriter, r *http.R
 
 // DeleteRule operation middleware
 func (siw *ServerInterfaceWrapper) DeleteRule(w http.ResponseWriter, r *http.Request) {
-
 	var err error
 	_ = err
 
@@ -2636,7 +2241,6 @@ func (siw *ServerInterfaceWrapper) DeleteRule(w http.ResponseWriter, r *http.Req
 
 // GetRule operation middleware
 func (siw *ServerInterfaceWrapper) GetRule(w http.ResponseWriter, r *http.Request) {
-
 	var err error
 	_ = err
 
@@ -2662,7 +2266,6 @@ func (siw *ServerInterfaceWrapper) GetRule(w http.ResponseWriter, r *http.Reques
 
 // ReplaceRule operation middleware
 func (siw *ServerInterfaceWrapper) ReplaceRule(w http.ResponseWriter, r *http.Request) {
-
 	var err error
 	_ = err
 
@@ -2688,7 +2291,6 @@ func (siw *ServerInterfaceWrapper) ReplaceRule(w http.ResponseWriter, r *http.Re
 
 // GetCurve operation middleware
 func (siw *ServerInterfaceWrapper) GetCurve(w http.ResponseWriter, r *http.Request) {
-
 	var err error
 	_ = err
 
@@ -2743,7 +2345,6 @@ func (siw *ServerInterfaceWrapper) GetCurve(w http.ResponseWriter, r *http.Reque
 
 // RestoreRule operation middleware
 func (siw *ServerInterfaceWrapper) RestoreRule(w http.ResponseWriter, r *http.Request) {
-
 	var err error
 	_ = err
 
@@ -2769,7 +2370,6 @@ func (siw *ServerInterfaceWrapper) RestoreRule(w http.ResponseWriter, r *http.Re
 
 // GetScorecard operation middleware
 func (siw *ServerInterfaceWrapper) GetScorecard(w http.ResponseWriter, r *http.Request) {
-
 	var err error
 	_ = err
 
@@ -2815,7 +2415,6 @@ func (siw *ServerInterfaceWrapper) GetScorecard(w http.ResponseWriter, r *http.R
 
 // ListSeries operation middleware
 func (siw *ServerInterfaceWrapper) ListSeries(w http.ResponseWriter, r *http.Request) {
-
 	var err error
 	_ = err
 
@@ -2887,7 +2486,6 @@ func (siw *ServerInterfaceWrapper) ListSeries(w http.ResponseWriter, r *http.Req
 
 // ListSilences operation middleware
 func (siw *ServerInterfaceWrapper) ListSilences(w http.ResponseWriter, r *http.Request) {
-
 	var err error
 	_ = err
 
@@ -2933,7 +2531,6 @@ func (siw *ServerInterfaceWrapper) ListSilences(w http.ResponseWriter, r *http.R
 
 // CreateSilence operation middleware
 func (siw *ServerInterfaceWrapper) CreateSilence(w http.ResponseWriter, r *http.Request) {
-
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.CreateSilence(w, r)
 	}))
@@ -2947,7 +2544,6 @@ func (siw *ServerInterfaceWrapper) CreateSilence(w http.ResponseWriter, r *http.
 
 // DeleteSilence operation middleware
 func (siw *ServerInterfaceWrapper) DeleteSilence(w http.ResponseWriter, r *http.Request) {
-
 	var err error
 	_ = err
 
@@ -2973,7 +2569,6 @@ func (siw *ServerInterfaceWrapper) DeleteSilence(w http.ResponseWriter, r *http.
 
 // GetSilence operation middleware
 func (siw *ServerInterfaceWrapper) GetSilence(w http.ResponseWriter, r *http.Request) {
-
 	var err error
 	_ = err
 
@@ -2999,7 +2594,6 @@ func (siw *ServerInterfaceWrapper) GetSilence(w http.ResponseWriter, r *http.Req
 
 // ReplaceSilence operation middleware
 func (siw *ServerInterfaceWrapper) ReplaceSilence(w http.ResponseWriter, r *http.Request) {
-
 	var err error
 	_ = err
 
@@ -3025,7 +2619,6 @@ func (siw *ServerInterfaceWrapper) ReplaceSilence(w http.ResponseWriter, r *http
 
 // ListSources operation middleware
 func (siw *ServerInterfaceWrapper) ListSources(w http.ResponseWriter, r *http.Request) {
-
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.ListSources(w, r)
 	}))
@@ -3039,7 +2632,6 @@ func (siw *ServerInterfaceWrapper) ListSources(w http.ResponseWriter, r *http.Re
 
 // ListSubscriptions operation middleware
 func (siw *ServerInterfaceWrapper) ListSubscriptions(w http.ResponseWriter, r *http.Request) {
-
 	var err error
 	_ = err
 
@@ -3085,7 +2677,6 @@ func (siw *ServerInterfaceWrapper) ListSubscriptions(w http.ResponseWriter, r *h
 
 // CreateSubscription operation middleware
 func (siw *ServerInterfaceWrapper) CreateSubscription(w http.ResponseWriter, r *http.Request) {
-
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.CreateSubscription(w, r)
 	}))
@@ -3099,7 +2690,6 @@ func (siw *ServerInterfaceWrapper) CreateSubscription(w http.ResponseWriter, r *
 
 // DeleteSubscription operation middleware
 func (siw *ServerInterfaceWrapper) DeleteSubscription(w http.ResponseWriter, r *http.Request) {
-
 	var err error
 	_ = err
 
@@ -3125,7 +2715,6 @@ func (siw *ServerInterfaceWrapper) DeleteSubscription(w http.ResponseWriter, r *
 
 // GetSubscription operation middleware
 func (siw *ServerInterfaceWrapper) GetSubscription(w http.ResponseWriter, r *http.Request) {
-
 	var err error
 	_ = err
 
@@ -3151,7 +2740,6 @@ func (siw *ServerInterfaceWrapper) GetSubscription(w http.ResponseWriter, r *htt
 
 // ReplaceSubscription operation middleware
 func (siw *ServerInterfaceWrapper) ReplaceSubscription(w http.ResponseWriter, r *http.Request) {
-
 	var err error
 	_ = err
 
@@ -3177,7 +2765,6 @@ func (siw *ServerInterfaceWrapper) ReplaceSubscription(w http.ResponseWriter, r 
 
 // ListDeliveries operation middleware
 func (siw *ServerInterfaceWrapper) ListDeliveries(w http.ResponseWriter, r *http.Request) {
-
 	var err error
 	_ = err
 
@@ -3271,7 +2858,6 @@ func (siw *ServerInterfaceWrapper) ListDeliveries(w http.ResponseWriter, r *http
 
 // DisableEndpoint operation middleware
 func (siw *ServerInterfaceWrapper) DisableEndpoint(w http.ResponseWriter, r *http.Request) {
-
 	var err error
 	_ = err
 
@@ -3306,7 +2892,6 @@ func (siw *ServerInterfaceWrapper) DisableEndpoint(w http.ResponseWriter, r *htt
 
 // EnableEndpoint operation middleware
 func (siw *ServerInterfaceWrapper) EnableEndpoint(w http.ResponseWriter, r *http.Request) {
-
 	var err error
 	_ = err
 
@@ -3341,7 +2926,6 @@ func (siw *ServerInterfaceWrapper) EnableEndpoint(w http.ResponseWriter, r *http
 
 // RotateSecret operation middleware
 func (siw *ServerInterfaceWrapper) RotateSecret(w http.ResponseWriter, r *http.Request) {
-
 	var err error
 	_ = err
 
@@ -3376,7 +2960,6 @@ func (siw *ServerInterfaceWrapper) RotateSecret(w http.ResponseWriter, r *http.R
 
 // TestEndpoint operation middleware
 func (siw *ServerInterfaceWrapper) TestEndpoint(w http.ResponseWriter, r *http.Request) {
-
 	var err error
 	_ = err
 
@@ -3411,7 +2994,6 @@ func (siw *ServerInterfaceWrapper) TestEndpoint(w http.ResponseWriter, r *http.R
 
 // PauseSubscription operation middleware
 func (siw *ServerInterfaceWrapper) PauseSubscription(w http.ResponseWriter, r *http.Request) {
-
 	var err error
 	_ = err
 
@@ -3437,7 +3019,6 @@ func (siw *ServerInterfaceWrapper) PauseSubscription(w http.ResponseWriter, r *h
 
 // ReplaySubscription operation middleware
 func (siw *ServerInterfaceWrapper) ReplaySubscription(w http.ResponseWriter, r *http.Request) {
-
 	var err error
 	_ = err
 
@@ -3463,7 +3044,6 @@ func (siw *ServerInterfaceWrapper) ReplaySubscription(w http.ResponseWriter, r *
 
 // ResumeSubscription operation middleware
 func (siw *ServerInterfaceWrapper) ResumeSubscription(w http.ResponseWriter, r *http.Request) {
-
 	var err error
 	_ = err
 
@@ -3489,7 +3069,6 @@ func (siw *ServerInterfaceWrapper) ResumeSubscription(w http.ResponseWriter, r *
 
 // ListTargets operation middleware
 func (siw *ServerInterfaceWrapper) ListTargets(w http.ResponseWriter, r *http.Request) {
-
 	var err error
 	_ = err
 
@@ -3535,7 +3114,6 @@ func (siw *ServerInterfaceWrapper) ListTargets(w http.ResponseWriter, r *http.Re
 
 // CreateTarget operation middleware
 func (siw *ServerInterfaceWrapper) CreateTarget(w http.ResponseWriter, r *http.Request) {
-
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.CreateTarget(w, r)
 	}))
@@ -3549,7 +3127,6 @@ func (siw *ServerInterfaceWrapper) CreateTarget(w http.ResponseWriter, r *http.R
 
 // DeleteTarget operation middleware
 func (siw *ServerInterfaceWrapper) DeleteTarget(w http.ResponseWriter, r *http.Request) {
-
 	var err error
 	_ = err
 
@@ -3575,7 +3152,6 @@ func (siw *ServerInterfaceWrapper) DeleteTarget(w http.ResponseWriter, r *http.R
 
 // GetTarget operation middleware
 func (siw *ServerInterfaceWrapper) GetTarget(w http.ResponseWriter, r *http.Request) {
-
 	var err error
 	_ = err
 
@@ -3601,7 +3177,6 @@ func (siw *ServerInterfaceWrapper) GetTarget(w http.ResponseWriter, r *http.Requ
 
 // ReplaceTarget operation middleware
 func (siw *ServerInterfaceWrapper) ReplaceTarget(w http.ResponseWriter, r *http.Request) {
-
 	var err error
 	_ = err
 
@@ -3627,7 +3202,6 @@ func (siw *ServerInterfaceWrapper) ReplaceTarget(w http.ResponseWriter, r *http.
 
 // ListTokens operation middleware
 func (siw *ServerInterfaceWrapper) ListTokens(w http.ResponseWriter, r *http.Request) {
-
 	var err error
 	_ = err
 
@@ -3673,7 +3247,6 @@ func (siw *ServerInterfaceWrapper) ListTokens(w http.ResponseWriter, r *http.Req
 
 // CreateToken operation middleware
 func (siw *ServerInterfaceWrapper) CreateToken(w http.ResponseWriter, r *http.Request) {
-
 	handler := http.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		siw.Handler.CreateToken(w, r)
 	}))
@@ -3687,7 +3260,6 @@ func (siw *ServerInterfaceWrapper) CreateToken(w http.ResponseWriter, r *http.Re
 
 // DeleteToken operation middleware
 func (siw *ServerInterfaceWrapper) DeleteToken(w http.ResponseWriter, r *http.Request) {
-
 	var err error
 	_ = err
 
@@ -3967,7 +3539,6 @@ type GetAgentConfig200JSONResponse struct {
 }
 
 func (response GetAgentConfig200JSONResponse) VisitGetAgentConfigResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -3999,7 +3570,6 @@ type GetAgentConfigdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetAgentConfigdefaultApplicationProblemPlusJSONResponse) VisitGetAgentConfigResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -4021,7 +3591,6 @@ type ListAuditResponseObject interface {
 type ListAudit200JSONResponse AuditList
 
 func (response ListAudit200JSONResponse) VisitListAuditResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
@@ -4038,7 +3607,6 @@ type ListAuditdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListAuditdefaultApplicationProblemPlusJSONResponse) VisitListAuditResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -4060,7 +3628,6 @@ type ListBreachesResponseObject interface {
 type ListBreaches200JSONResponse BreachList
 
 func (response ListBreaches200JSONResponse) VisitListBreachesResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
@@ -4077,7 +3644,6 @@ type ListBreachesdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListBreachesdefaultApplicationProblemPlusJSONResponse) VisitListBreachesResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -4099,7 +3665,6 @@ type GetBreachResponseObject interface {
 type GetBreach200JSONResponse Breach
 
 func (response GetBreach200JSONResponse) VisitGetBreachResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
@@ -4116,7 +3681,6 @@ type GetBreachdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetBreachdefaultApplicationProblemPlusJSONResponse) VisitGetBreachResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -4139,7 +3703,6 @@ type AcknowledgeBreachResponseObject interface {
 type AcknowledgeBreach200JSONResponse Breach
 
 func (response AcknowledgeBreach200JSONResponse) VisitAcknowledgeBreachResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
@@ -4156,7 +3719,6 @@ type AcknowledgeBreachdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response AcknowledgeBreachdefaultApplicationProblemPlusJSONResponse) VisitAcknowledgeBreachResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -4178,7 +3740,6 @@ type ListChecksResponseObject interface {
 type ListChecks200JSONResponse CheckList
 
 func (response ListChecks200JSONResponse) VisitListChecksResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
@@ -4195,7 +3756,6 @@ type ListChecksdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListChecksdefaultApplicationProblemPlusJSONResponse) VisitListChecksResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -4224,7 +3784,6 @@ type CreateCheck201JSONResponse struct {
 }
 
 func (response CreateCheck201JSONResponse) VisitCreateCheckResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -4242,7 +3801,6 @@ type CreateCheckdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response CreateCheckdefaultApplicationProblemPlusJSONResponse) VisitCreateCheckResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -4261,8 +3819,7 @@ type DeleteCheckResponseObject interface {
 	VisitDeleteCheckResponse(w http.ResponseWriter) error
 }
 
-type DeleteCheck204Response struct {
-}
+type DeleteCheck204Response struct{}
 
 func (response DeleteCheck204Response) VisitDeleteCheckResponse(w http.ResponseWriter) error {
 	w.WriteHeader(204)
@@ -4275,7 +3832,6 @@ type DeleteCheckdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response DeleteCheckdefaultApplicationProblemPlusJSONResponse) VisitDeleteCheckResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -4297,7 +3853,6 @@ type GetCheckResponseObject interface {
 type GetCheck200JSONResponse Check
 
 func (response GetCheck200JSONResponse) VisitGetCheckResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
@@ -4314,7 +3869,6 @@ type GetCheckdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetCheckdefaultApplicationProblemPlusJSONResponse) VisitGetCheckResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -4337,7 +3891,6 @@ type ReplaceCheckResponseObject interface {
 type ReplaceCheck200JSONResponse Check
 
 func (response ReplaceCheck200JSONResponse) VisitReplaceCheckResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
@@ -4354,7 +3907,6 @@ type ReplaceCheckdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ReplaceCheckdefaultApplicationProblemPlusJSONResponse) VisitReplaceCheckResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -4376,7 +3928,6 @@ type GetDeliveryResponseObject interface {
 type GetDelivery200JSONResponse TracedDelivery
 
 func (response GetDelivery200JSONResponse) VisitGetDeliveryResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
@@ -4393,7 +3944,6 @@ type GetDeliverydefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetDeliverydefaultApplicationProblemPlusJSONResponse) VisitGetDeliveryResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -4415,7 +3965,6 @@ type ListEventsResponseObject interface {
 type ListEvents200JSONResponse EventList
 
 func (response ListEvents200JSONResponse) VisitListEventsResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
@@ -4432,7 +3981,6 @@ type ListEventsdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListEventsdefaultApplicationProblemPlusJSONResponse) VisitListEventsResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -4454,7 +4002,6 @@ type GetEventResponseObject interface {
 type GetEvent200JSONResponse Event
 
 func (response GetEvent200JSONResponse) VisitGetEventResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
@@ -4471,7 +4018,6 @@ type GetEventdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetEventdefaultApplicationProblemPlusJSONResponse) VisitGetEventResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -4493,7 +4039,6 @@ type ListForecastsResponseObject interface {
 type ListForecasts200JSONResponse ForecastList
 
 func (response ListForecasts200JSONResponse) VisitListForecastsResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
@@ -4510,7 +4055,6 @@ type ListForecastsdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListForecastsdefaultApplicationProblemPlusJSONResponse) VisitListForecastsResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -4532,7 +4076,6 @@ type ListHostsResponseObject interface {
 type ListHosts200JSONResponse HostList
 
 func (response ListHosts200JSONResponse) VisitListHostsResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
@@ -4549,7 +4092,6 @@ type ListHostsdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListHostsdefaultApplicationProblemPlusJSONResponse) VisitListHostsResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -4578,7 +4120,6 @@ type CreateHost201JSONResponse struct {
 }
 
 func (response CreateHost201JSONResponse) VisitCreateHostResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -4596,7 +4137,6 @@ type CreateHostdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response CreateHostdefaultApplicationProblemPlusJSONResponse) VisitCreateHostResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -4615,8 +4155,7 @@ type DeleteHostResponseObject interface {
 	VisitDeleteHostResponse(w http.ResponseWriter) error
 }
 
-type DeleteHost204Response struct {
-}
+type DeleteHost204Response struct{}
 
 func (response DeleteHost204Response) VisitDeleteHostResponse(w http.ResponseWriter) error {
 	w.WriteHeader(204)
@@ -4629,7 +4168,6 @@ type DeleteHostdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response DeleteHostdefaultApplicationProblemPlusJSONResponse) VisitDeleteHostResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -4651,7 +4189,6 @@ type GetHostResponseObject interface {
 type GetHost200JSONResponse Host
 
 func (response GetHost200JSONResponse) VisitGetHostResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
@@ -4668,7 +4205,6 @@ type GetHostdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetHostdefaultApplicationProblemPlusJSONResponse) VisitGetHostResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -4691,7 +4227,6 @@ type ReplaceHostResponseObject interface {
 type ReplaceHost200JSONResponse Host
 
 func (response ReplaceHost200JSONResponse) VisitReplaceHostResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
@@ -4708,7 +4243,6 @@ type ReplaceHostdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ReplaceHostdefaultApplicationProblemPlusJSONResponse) VisitReplaceHostResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -4730,7 +4264,6 @@ type RenewHostKeyResponseObject interface {
 type RenewHostKey200JSONResponse HostWithKey
 
 func (response RenewHostKey200JSONResponse) VisitRenewHostKeyResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
@@ -4747,7 +4280,6 @@ type RenewHostKeydefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response RenewHostKeydefaultApplicationProblemPlusJSONResponse) VisitRenewHostKeyResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -4769,7 +4301,6 @@ type ListPredictionsResponseObject interface {
 type ListPredictions200JSONResponse PredictionList
 
 func (response ListPredictions200JSONResponse) VisitListPredictionsResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
@@ -4786,7 +4317,6 @@ type ListPredictionsdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListPredictionsdefaultApplicationProblemPlusJSONResponse) VisitListPredictionsResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -4808,7 +4338,6 @@ type GetPredictionResponseObject interface {
 type GetPrediction200JSONResponse Prediction
 
 func (response GetPrediction200JSONResponse) VisitGetPredictionResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
@@ -4825,7 +4354,6 @@ type GetPredictiondefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetPredictiondefaultApplicationProblemPlusJSONResponse) VisitGetPredictionResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -4848,7 +4376,6 @@ type AcknowledgePredictionResponseObject interface {
 type AcknowledgePrediction200JSONResponse Prediction
 
 func (response AcknowledgePrediction200JSONResponse) VisitAcknowledgePredictionResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
@@ -4865,7 +4392,6 @@ type AcknowledgePredictiondefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response AcknowledgePredictiondefaultApplicationProblemPlusJSONResponse) VisitAcknowledgePredictionResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -4887,7 +4413,6 @@ type ListRulesResponseObject interface {
 type ListRules200JSONResponse RuleList
 
 func (response ListRules200JSONResponse) VisitListRulesResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
@@ -4904,7 +4429,6 @@ type ListRulesdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListRulesdefaultApplicationProblemPlusJSONResponse) VisitListRulesResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -4933,7 +4457,6 @@ type CreateRule201JSONResponse struct {
 }
 
 func (response CreateRule201JSONResponse) VisitCreateRuleResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -4951,7 +4474,6 @@ type CreateRuledefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response CreateRuledefaultApplicationProblemPlusJSONResponse) VisitCreateRuleResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -4973,7 +4495,6 @@ type BacktestRuleResponseObject interface {
 type BacktestRule200JSONResponse Backtest
 
 func (response BacktestRule200JSONResponse) VisitBacktestRuleResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
@@ -4990,7 +4511,6 @@ type BacktestRuledefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response BacktestRuledefaultApplicationProblemPlusJSONResponse) VisitBacktestRuleResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -5009,8 +4529,7 @@ type DeleteRuleResponseObject interface {
 	VisitDeleteRuleResponse(w http.ResponseWriter) error
 }
 
-type DeleteRule204Response struct {
-}
+type DeleteRule204Response struct{}
 
 func (response DeleteRule204Response) VisitDeleteRuleResponse(w http.ResponseWriter) error {
 	w.WriteHeader(204)
@@ -5023,7 +4542,6 @@ type DeleteRuledefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response DeleteRuledefaultApplicationProblemPlusJSONResponse) VisitDeleteRuleResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -5045,7 +4563,6 @@ type GetRuleResponseObject interface {
 type GetRule200JSONResponse Rule
 
 func (response GetRule200JSONResponse) VisitGetRuleResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
@@ -5062,7 +4579,6 @@ type GetRuledefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetRuledefaultApplicationProblemPlusJSONResponse) VisitGetRuleResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -5085,7 +4601,6 @@ type ReplaceRuleResponseObject interface {
 type ReplaceRule200JSONResponse SavedRule
 
 func (response ReplaceRule200JSONResponse) VisitReplaceRuleResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
@@ -5102,7 +4617,6 @@ type ReplaceRuledefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ReplaceRuledefaultApplicationProblemPlusJSONResponse) VisitReplaceRuleResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -5125,7 +4639,6 @@ type GetCurveResponseObject interface {
 type GetCurve200JSONResponse Curve
 
 func (response GetCurve200JSONResponse) VisitGetCurveResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
@@ -5142,7 +4655,6 @@ type GetCurvedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetCurvedefaultApplicationProblemPlusJSONResponse) VisitGetCurveResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -5164,7 +4676,6 @@ type RestoreRuleResponseObject interface {
 type RestoreRule200JSONResponse Rule
 
 func (response RestoreRule200JSONResponse) VisitRestoreRuleResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
@@ -5181,7 +4692,6 @@ type RestoreRuledefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response RestoreRuledefaultApplicationProblemPlusJSONResponse) VisitRestoreRuleResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -5203,7 +4713,6 @@ type GetScorecardResponseObject interface {
 type GetScorecard200JSONResponse ScorecardList
 
 func (response GetScorecard200JSONResponse) VisitGetScorecardResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
@@ -5220,7 +4729,6 @@ type GetScorecarddefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetScorecarddefaultApplicationProblemPlusJSONResponse) VisitGetScorecardResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -5242,7 +4750,6 @@ type ListSeriesResponseObject interface {
 type ListSeries200JSONResponse SeriesList
 
 func (response ListSeries200JSONResponse) VisitListSeriesResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
@@ -5259,7 +4766,6 @@ type ListSeriesdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListSeriesdefaultApplicationProblemPlusJSONResponse) VisitListSeriesResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -5281,7 +4787,6 @@ type ListSilencesResponseObject interface {
 type ListSilences200JSONResponse SilenceList
 
 func (response ListSilences200JSONResponse) VisitListSilencesResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
@@ -5298,7 +4803,6 @@ type ListSilencesdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListSilencesdefaultApplicationProblemPlusJSONResponse) VisitListSilencesResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -5327,7 +4831,6 @@ type CreateSilence201JSONResponse struct {
 }
 
 func (response CreateSilence201JSONResponse) VisitCreateSilenceResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -5345,7 +4848,6 @@ type CreateSilencedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response CreateSilencedefaultApplicationProblemPlusJSONResponse) VisitCreateSilenceResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -5364,8 +4866,7 @@ type DeleteSilenceResponseObject interface {
 	VisitDeleteSilenceResponse(w http.ResponseWriter) error
 }
 
-type DeleteSilence204Response struct {
-}
+type DeleteSilence204Response struct{}
 
 func (response DeleteSilence204Response) VisitDeleteSilenceResponse(w http.ResponseWriter) error {
 	w.WriteHeader(204)
@@ -5378,7 +4879,6 @@ type DeleteSilencedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response DeleteSilencedefaultApplicationProblemPlusJSONResponse) VisitDeleteSilenceResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -5400,7 +4900,6 @@ type GetSilenceResponseObject interface {
 type GetSilence200JSONResponse Silence
 
 func (response GetSilence200JSONResponse) VisitGetSilenceResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
@@ -5417,7 +4916,6 @@ type GetSilencedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetSilencedefaultApplicationProblemPlusJSONResponse) VisitGetSilenceResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -5440,7 +4938,6 @@ type ReplaceSilenceResponseObject interface {
 type ReplaceSilence200JSONResponse Silence
 
 func (response ReplaceSilence200JSONResponse) VisitReplaceSilenceResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
@@ -5457,7 +4954,6 @@ type ReplaceSilencedefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ReplaceSilencedefaultApplicationProblemPlusJSONResponse) VisitReplaceSilenceResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -5468,8 +4964,7 @@ func (response ReplaceSilencedefaultApplicationProblemPlusJSONResponse) VisitRep
 	return err
 }
 
-type ListSourcesRequestObject struct {
-}
+type ListSourcesRequestObject struct{}
 
 type ListSourcesResponseObject interface {
 	VisitListSourcesResponse(w http.ResponseWriter) error
@@ -5478,7 +4973,6 @@ type ListSourcesResponseObject interface {
 type ListSources200JSONResponse SourceList
 
 func (response ListSources200JSONResponse) VisitListSourcesResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
@@ -5495,7 +4989,6 @@ type ListSourcesdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListSourcesdefaultApplicationProblemPlusJSONResponse) VisitListSourcesResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -5517,7 +5010,6 @@ type ListSubscriptionsResponseObject interface {
 type ListSubscriptions200JSONResponse SubscriptionList
 
 func (response ListSubscriptions200JSONResponse) VisitListSubscriptionsResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
@@ -5534,7 +5026,6 @@ type ListSubscriptionsdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListSubscriptionsdefaultApplicationProblemPlusJSONResponse) VisitListSubscriptionsResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -5563,7 +5054,6 @@ type CreateSubscription201JSONResponse struct {
 }
 
 func (response CreateSubscription201JSONResponse) VisitCreateSubscriptionResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -5581,7 +5071,6 @@ type CreateSubscriptiondefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response CreateSubscriptiondefaultApplicationProblemPlusJSONResponse) VisitCreateSubscriptionResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -5600,8 +5089,7 @@ type DeleteSubscriptionResponseObject interface {
 	VisitDeleteSubscriptionResponse(w http.ResponseWriter) error
 }
 
-type DeleteSubscription204Response struct {
-}
+type DeleteSubscription204Response struct{}
 
 func (response DeleteSubscription204Response) VisitDeleteSubscriptionResponse(w http.ResponseWriter) error {
 	w.WriteHeader(204)
@@ -5614,7 +5102,6 @@ type DeleteSubscriptiondefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response DeleteSubscriptiondefaultApplicationProblemPlusJSONResponse) VisitDeleteSubscriptionResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -5636,7 +5123,6 @@ type GetSubscriptionResponseObject interface {
 type GetSubscription200JSONResponse Subscription
 
 func (response GetSubscription200JSONResponse) VisitGetSubscriptionResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
@@ -5653,7 +5139,6 @@ type GetSubscriptiondefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetSubscriptiondefaultApplicationProblemPlusJSONResponse) VisitGetSubscriptionResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -5676,7 +5161,6 @@ type ReplaceSubscriptionResponseObject interface {
 type ReplaceSubscription200JSONResponse SubscriptionWithSecrets
 
 func (response ReplaceSubscription200JSONResponse) VisitReplaceSubscriptionResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
@@ -5693,7 +5177,6 @@ type ReplaceSubscriptiondefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ReplaceSubscriptiondefaultApplicationProblemPlusJSONResponse) VisitReplaceSubscriptionResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -5716,7 +5199,6 @@ type ListDeliveriesResponseObject interface {
 type ListDeliveries200JSONResponse DeliveryList
 
 func (response ListDeliveries200JSONResponse) VisitListDeliveriesResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
@@ -5733,7 +5215,6 @@ type ListDeliveriesdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListDeliveriesdefaultApplicationProblemPlusJSONResponse) VisitListDeliveriesResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -5756,7 +5237,6 @@ type DisableEndpointResponseObject interface {
 type DisableEndpoint200JSONResponse Endpoint
 
 func (response DisableEndpoint200JSONResponse) VisitDisableEndpointResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
@@ -5773,7 +5253,6 @@ type DisableEndpointdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response DisableEndpointdefaultApplicationProblemPlusJSONResponse) VisitDisableEndpointResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -5796,7 +5275,6 @@ type EnableEndpointResponseObject interface {
 type EnableEndpoint200JSONResponse Endpoint
 
 func (response EnableEndpoint200JSONResponse) VisitEnableEndpointResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
@@ -5813,7 +5291,6 @@ type EnableEndpointdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response EnableEndpointdefaultApplicationProblemPlusJSONResponse) VisitEnableEndpointResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -5837,7 +5314,6 @@ type RotateSecretResponseObject interface {
 type RotateSecret200JSONResponse RotatedSecret
 
 func (response RotateSecret200JSONResponse) VisitRotateSecretResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
@@ -5854,7 +5330,6 @@ type RotateSecretdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response RotateSecretdefaultApplicationProblemPlusJSONResponse) VisitRotateSecretResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -5877,7 +5352,6 @@ type TestEndpointResponseObject interface {
 type TestEndpoint200JSONResponse Attempt
 
 func (response TestEndpoint200JSONResponse) VisitTestEndpointResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
@@ -5894,7 +5368,6 @@ type TestEndpointdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response TestEndpointdefaultApplicationProblemPlusJSONResponse) VisitTestEndpointResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -5916,7 +5389,6 @@ type PauseSubscriptionResponseObject interface {
 type PauseSubscription200JSONResponse Subscription
 
 func (response PauseSubscription200JSONResponse) VisitPauseSubscriptionResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
@@ -5933,7 +5405,6 @@ type PauseSubscriptiondefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response PauseSubscriptiondefaultApplicationProblemPlusJSONResponse) VisitPauseSubscriptionResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -5956,7 +5427,6 @@ type ReplaySubscriptionResponseObject interface {
 type ReplaySubscription200JSONResponse ReplayResult
 
 func (response ReplaySubscription200JSONResponse) VisitReplaySubscriptionResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
@@ -5973,7 +5443,6 @@ type ReplaySubscriptiondefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ReplaySubscriptiondefaultApplicationProblemPlusJSONResponse) VisitReplaySubscriptionResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -5995,7 +5464,6 @@ type ResumeSubscriptionResponseObject interface {
 type ResumeSubscription200JSONResponse Subscription
 
 func (response ResumeSubscription200JSONResponse) VisitResumeSubscriptionResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
@@ -6012,7 +5480,6 @@ type ResumeSubscriptiondefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ResumeSubscriptiondefaultApplicationProblemPlusJSONResponse) VisitResumeSubscriptionResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -6034,7 +5501,6 @@ type ListTargetsResponseObject interface {
 type ListTargets200JSONResponse TargetList
 
 func (response ListTargets200JSONResponse) VisitListTargetsResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
@@ -6051,7 +5517,6 @@ type ListTargetsdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListTargetsdefaultApplicationProblemPlusJSONResponse) VisitListTargetsResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -6080,7 +5545,6 @@ type CreateTarget201JSONResponse struct {
 }
 
 func (response CreateTarget201JSONResponse) VisitCreateTargetResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -6098,7 +5562,6 @@ type CreateTargetdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response CreateTargetdefaultApplicationProblemPlusJSONResponse) VisitCreateTargetResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -6117,8 +5580,7 @@ type DeleteTargetResponseObject interface {
 	VisitDeleteTargetResponse(w http.ResponseWriter) error
 }
 
-type DeleteTarget204Response struct {
-}
+type DeleteTarget204Response struct{}
 
 func (response DeleteTarget204Response) VisitDeleteTargetResponse(w http.ResponseWriter) error {
 	w.WriteHeader(204)
@@ -6131,7 +5593,6 @@ type DeleteTargetdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response DeleteTargetdefaultApplicationProblemPlusJSONResponse) VisitDeleteTargetResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -6153,7 +5614,6 @@ type GetTargetResponseObject interface {
 type GetTarget200JSONResponse Target
 
 func (response GetTarget200JSONResponse) VisitGetTargetResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
@@ -6170,7 +5630,6 @@ type GetTargetdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response GetTargetdefaultApplicationProblemPlusJSONResponse) VisitGetTargetResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -6193,7 +5652,6 @@ type ReplaceTargetResponseObject interface {
 type ReplaceTarget200JSONResponse Target
 
 func (response ReplaceTarget200JSONResponse) VisitReplaceTargetResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
@@ -6210,7 +5668,6 @@ type ReplaceTargetdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ReplaceTargetdefaultApplicationProblemPlusJSONResponse) VisitReplaceTargetResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -6232,7 +5689,6 @@ type ListTokensResponseObject interface {
 type ListTokens200JSONResponse TokenList
 
 func (response ListTokens200JSONResponse) VisitListTokensResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
@@ -6249,7 +5705,6 @@ type ListTokensdefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response ListTokensdefaultApplicationProblemPlusJSONResponse) VisitListTokensResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -6271,7 +5726,6 @@ type CreateTokenResponseObject interface {
 type CreateToken201JSONResponse TokenWithKey
 
 func (response CreateToken201JSONResponse) VisitCreateTokenResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response); err != nil {
 		return err
@@ -6288,7 +5742,6 @@ type CreateTokendefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response CreateTokendefaultApplicationProblemPlusJSONResponse) VisitCreateTokenResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -6307,8 +5760,7 @@ type DeleteTokenResponseObject interface {
 	VisitDeleteTokenResponse(w http.ResponseWriter) error
 }
 
-type DeleteToken204Response struct {
-}
+type DeleteToken204Response struct{}
 
 func (response DeleteToken204Response) VisitDeleteTokenResponse(w http.ResponseWriter) error {
 	w.WriteHeader(204)
@@ -6321,7 +5773,6 @@ type DeleteTokendefaultApplicationProblemPlusJSONResponse struct {
 }
 
 func (response DeleteTokendefaultApplicationProblemPlusJSONResponse) VisitDeleteTokenResponse(w http.ResponseWriter) error {
-
 	var buf bytes.Buffer
 	if err := json.NewEncoder(&buf).Encode(response.Body); err != nil {
 		return err
@@ -6516,8 +5967,10 @@ type StrictServerInterface interface {
 	DeleteToken(ctx context.Context, request DeleteTokenRequestObject) (DeleteTokenResponseObject, error)
 }
 
-type StrictHandlerFunc func(ctx context.Context, w http.ResponseWriter, r *http.Request, request any) (any, error)
-type StrictMiddlewareFunc func(f StrictHandlerFunc, operationID string) StrictHandlerFunc
+type (
+	StrictHandlerFunc    func(ctx context.Context, w http.ResponseWriter, r *http.Request, request any) (any, error)
+	StrictMiddlewareFunc func(f StrictHandlerFunc, operationID string) StrictHandlerFunc
+)
 
 type StrictHTTPServerOptions struct {
 	RequestErrorHandlerFunc  func(w http.ResponseWriter, r *http.Request, err error)

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"time"
 
 	"github.com/barograph/barograph"
 )
@@ -31,15 +30,3 @@ func list[T any](
 	}
 	return items, next, nil
 }
-
-// or returns what was given, or the default.
-func or[T any](given *T, otherwise T) T {
-	if given == nil {
-		return otherwise
-	}
-	return *given
-}
-
-// timestamp returns the time as databases keep it, so that an answer to a change
-// says the same as what is read later.
-func timestamp(clock barograph.Clock) time.Time { return clock.Now().UTC().Truncate(time.Millisecond) }

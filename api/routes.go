@@ -8,6 +8,7 @@ import (
 	"github.com/gorilla/mux"
 
 	"github.com/barograph/barograph"
+	"github.com/barograph/barograph/internal/observe"
 )
 
 // route is one way in. A path that ends in a slash stands for all below it.
@@ -23,11 +24,9 @@ type handlers struct {
 	checkHandlers
 	targetHandlers
 	ruleHandlers
-	backtestHandlers
 	subscriptionHandlers
 	endpointHandlers
 	deliveryHandlers
-	replayHandlers
 	silenceHandlers
 	eventHandlers
 	predictionHandlers
@@ -44,9 +43,9 @@ type handlers struct {
 var _ StrictServerInterface = handlers{}
 
 // routes is the one table of all ways in and of who may use them.
-func routes(o Options, ring *keyring, stream *streams, copies *backups, v *validator) []route {
+func (a *API) routes(o Options, v *validator) []route {
 	const get, post, put, del = http.MethodGet, http.MethodPost, http.MethodPut, http.MethodDelete
-	resources := newResources(o, ring, v)
+	resources := newResources(o, v)
 	spec := func(h http.HandlerFunc) http.Handler { return http.MaxBytesHandler(v.validate(h), maxBody) }
 	plain := func(h http.HandlerFunc) http.Handler { return h }
 	return []route{
@@ -105,7 +104,7 @@ func routes(o Options, ring *keyring, stream *streams, copies *backups, v *valid
 		{del, "/api/v1/silences/{id}", operator, spec(resources.DeleteSilence)},
 
 		{get, "/api/v1/events", viewer, spec(resources.ListEvents)},
-		{get, "/api/v1/events/stream", viewer, spec(stream.ServeHTTP)},
+		{get, "/api/v1/events/stream", viewer, spec(a.streams.ServeHTTP)},
 		{get, "/api/v1/events/{id}", viewer, spec(resources.GetEvent)},
 		{get, "/api/v1/predictions", viewer, spec(resources.ListPredictions)},
 		{get, "/api/v1/predictions/{id}", viewer, spec(resources.GetPrediction)},
@@ -121,7 +120,7 @@ func routes(o Options, ring *keyring, stream *streams, copies *backups, v *valid
 		{del, "/api/v1/tokens/{id}", admin, spec(resources.DeleteToken)},
 
 		{get, "/api/v1/audit", admin, spec(resources.ListAudit)},
-		{get, "/api/v1/backup", admin, copies.handler()},
+		{get, "/api/v1/backup", admin, a.backups.handler()},
 
 		{get, "/api/agent/config", agent, spec(resources.GetAgentConfig)},
 		{post, "/api/submit", agent, o.Submit},
@@ -135,33 +134,31 @@ func routes(o Options, ring *keyring, stream *streams, copies *backups, v *valid
 		{post, "/prometheus/", querier, promQL(o.PromQL)}, // Grafana posts forms
 
 		{get, "/healthz", open, plain(healthz)},
-		{get, "/readyz", open, readyz(o.Stations, o.Logger)},
+		{get, "/readyz", open, readyz(a.desk)},
 		{get, "/metrics", local, o.Metrics},
 		{get, "/api/openapi.yaml", open, plain(openapi)},
 	}
 }
 
-func newResources(o Options, ring *keyring, v *validator) ServerInterfaceWrapper {
-	tests := backtestHandlers{o.Backtests, o.Rules, o.Clock, o.Logger}
+func newResources(o Options, v *validator) ServerInterfaceWrapper {
+	m := o.Manage
 	h := handlers{
-		hostHandlers{o.Hosts, o.HostKeys, ring, o.Clock},
-		checkHandlers{o.Checks, o.Clock},
-		targetHandlers{o.Targets, o.Clock},
-		ruleHandlers{o.Rules, o.Restorer, o.Sources, o.Clock, tests},
-		tests,
-		subscriptionHandlers{o.Subscriptions, o.Channels, o.NewWebhookSecret, o.Clock},
-		endpointHandlers{o.Endpoints, o.Secrets, o.Subscriptions, o.NewWebhookSecret},
+		hostHandlers{o.Hosts, m.Hosts},
+		checkHandlers{o.Checks, m.Checks},
+		targetHandlers{o.Targets, m.Targets},
+		ruleHandlers{o.Rules, m.Rules, m.Backtests},
+		subscriptionHandlers{o.Subscriptions, m.Subscriptions},
+		endpointHandlers{m.Subscriptions},
 		deliveryHandlers{o.Deliveries, o.Subscriptions},
-		replayHandlers{o.Replayer, o.Subscriptions, o.Events, o.Clock},
-		silenceHandlers{o.Silences, o.Clock},
+		silenceHandlers{o.Silences, m.Silences, o.Clock},
 		eventHandlers{o.Events},
 		predictionHandlers{o.Predictions},
-		acknowledgementHandlers{o.Acknowledger, o.Predictions, o.Clock},
+		acknowledgementHandlers{m.Acknowledgements},
 		forecastHandlers{o.Forecasts},
 		curveHandlers{o.Curves},
 		seriesHandlers{o.Series, o.Sources, o.Clock},
 		scorecardHandlers{o.Scorecards, o.Clock},
-		tokenHandlers{o.Tokens, ring, o.Clock},
+		tokenHandlers{o.Tokens, m.Tokens},
 		auditHandlers{o.Audit},
 		agentHandlers{o.Hosts, o.Seen, o.Checks, o.ShellEquivalent, o.Clock, o.Logger},
 	}
@@ -187,23 +184,23 @@ func promQL(h http.Handler) http.Handler {
 // table is answered without looking at a key: there is nothing to protect.
 func newRouter(table []route, ring *keyring, o Options) http.Handler {
 	f := failures{o.Clock, o.Logger}
-	watch := observer{o.Set, o.Logger, f}
+	watch := observe.Observer{Set: o.Set, Logger: o.Logger, Failed: f.write}
 	router := mux.NewRouter().SkipClean(true) // a cleaned path would be answered with a redirect
 	for _, r := range table {
 		if r.handler == nil {
 			continue
 		}
-		h := watch.observe(r.method+" "+r.path, guard(r.access, ring, f, r.handler))
+		h := watch.Observe(r.method+" "+r.path, secure(guard(r.access, ring, f, r.handler)))
 		if strings.HasSuffix(r.path, "/") {
 			router.PathPrefix(r.path).Handler(h).Methods(r.method)
 		} else {
 			router.Handle(r.path, h).Methods(methods(r)...)
 		}
 	}
-	router.NotFoundHandler = watch.observe("none", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	router.NotFoundHandler = watch.Observe("none", secure(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		f.write(w, r, barograph.Errorf(barograph.KindNotFound, "there is nothing at this path; GET /api/openapi.yaml says what there is"))
-	}))
-	router.MethodNotAllowedHandler = watch.observe("none", methodNotAllowed(router))
+	})))
+	router.MethodNotAllowedHandler = watch.Observe("none", secure(methodNotAllowed(router)))
 	return router
 }
 

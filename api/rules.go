@@ -4,31 +4,21 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"time"
 
 	"github.com/barograph/barograph"
+	"github.com/barograph/barograph/internal/manage"
 )
 
-// Rules keeps the rules.
+// Rules gives the rules.
 type Rules interface {
 	Rules(ctx context.Context, page barograph.Page) ([]barograph.Rule, error)
 	Rule(ctx context.Context, id barograph.RuleID) (barograph.Rule, error)
-	CreateRule(ctx context.Context, rule barograph.Rule) error
-	UpdateRule(ctx context.Context, rule barograph.Rule) error
-	DeleteRule(ctx context.Context, id barograph.RuleID) error
-}
-
-// Restorer ends the demotion of a rule and returns the rule as it is then.
-type Restorer interface {
-	Restore(ctx context.Context, id barograph.RuleID) (barograph.Rule, error)
 }
 
 type ruleHandlers struct {
-	rules    Rules
-	restorer Restorer
-	sources  Sources
-	clock    barograph.Clock
-	tests    backtestHandlers
+	rules  Rules
+	manage manage.Rules
+	tests  manage.Backtests
 }
 
 func (a ruleHandlers) ListRules(ctx context.Context, r ListRulesRequestObject) (ListRulesResponseObject, error) {
@@ -43,60 +33,36 @@ func (a ruleHandlers) GetRule(ctx context.Context, r GetRuleRequestObject) (GetR
 }
 
 func (a ruleHandlers) CreateRule(ctx context.Context, r CreateRuleRequestObject) (CreateRuleResponseObject, error) {
-	now := timestamp(a.clock)
-	rule := newRule(*r.Body, barograph.RuleID(barograph.NewID("rul", now)))
-	rule.CreatedAt, rule.UpdatedAt = now, now
-	if err := a.check(ctx, rule); err != nil {
-		return nil, err
-	}
-	if err := a.rules.CreateRule(ctx, rule); err != nil {
+	rule, err := a.manage.Create(ctx, *r.Body)
+	if err != nil {
 		return nil, err
 	}
 	return CreateRule201JSONResponse{
-		Body:    a.tests.afterSaving(ctx, rule),
+		Body:    a.tests.AfterSaving(ctx, rule),
 		Headers: CreateRule201ResponseHeaders{Location: "/api/v1/rules/" + string(rule.ID)},
 	}, nil
 }
 
 func (a ruleHandlers) ReplaceRule(ctx context.Context, r ReplaceRuleRequestObject) (ReplaceRuleResponseObject, error) {
-	old, err := a.rules.Rule(ctx, r.ID)
+	rule, err := a.manage.Replace(ctx, r.ID, *r.Body)
 	if err != nil {
 		return nil, err
 	}
-	rule := newRule(*r.Body, old.ID)
-	rule.CreatedAt, rule.UpdatedAt, rule.RestoredAt = old.CreatedAt, timestamp(a.clock), old.RestoredAt
-	if rule.SameJudgement(old) { // another rule is not demoted, as we are about to be told
-		rule.Demoted = old.Demoted
-	}
-	if err := a.check(ctx, rule); err != nil {
-		return nil, err
-	}
-	if err := a.rules.UpdateRule(ctx, rule); err != nil {
-		return nil, err
-	}
-	return ReplaceRule200JSONResponse(a.tests.afterSaving(ctx, rule)), nil
+	return ReplaceRule200JSONResponse(a.tests.AfterSaving(ctx, rule)), nil
 }
 
 func (a ruleHandlers) RestoreRule(ctx context.Context, r RestoreRuleRequestObject) (RestoreRuleResponseObject, error) {
-	rule, err := a.restorer.Restore(ctx, r.ID)
+	rule, err := a.manage.Restore(ctx, r.ID)
 	return RestoreRule200JSONResponse(rule), err
 }
 
 func (a ruleHandlers) DeleteRule(ctx context.Context, r DeleteRuleRequestObject) (DeleteRuleResponseObject, error) {
-	if err := a.rules.DeleteRule(ctx, r.ID); err != nil {
-		return nil, err
-	}
-	return DeleteRule204Response{}, nil
+	return DeleteRule204Response{}, a.manage.Delete(ctx, r.ID)
 }
 
-// check returns what is wrong with a rule, also in the eyes of its source.
-func (a ruleHandlers) check(ctx context.Context, rule barograph.Rule) error {
-	var p barograph.Problems
-	p.Merge("", rule.Validate())
-	if rule.Source != "" && rule.Query != "" && len(rule.Query) <= barograph.MaxQueryBytes {
-		p.Merge("", a.sources.Check(ctx, rule.Source, rule.Query))
-	}
-	return p.Err("rule")
+func (a ruleHandlers) BacktestRule(ctx context.Context, r BacktestRuleRequestObject) (BacktestRuleResponseObject, error) {
+	result, err := a.tests.Run(ctx, *r.Body)
+	return BacktestRule200JSONResponse(result), err
 }
 
 // judges tell of all that is wrong with a rule at once; sources are asked later,
@@ -107,27 +73,7 @@ func (a ruleHandlers) judges() map[string]judge {
 		if err := json.Unmarshal(document, &in); err != nil {
 			return err
 		}
-		return newRule(in, "").Validate()
+		return a.manage.New(in, "").Validate()
 	}
 	return map[string]judge{"createRule": read, "replaceRule": read}
-}
-
-// newRule fills in what was left out. The series of a rule with a source are not
-// for its author to choose, but what an answer told may be sent back.
-func newRule(in RuleInput, id barograph.RuleID) barograph.Rule {
-	severity := in.Severity
-	if severity == "" {
-		severity = barograph.SeverityWarning
-	}
-	rule := barograph.Rule{
-		ID: id, Name: in.Name, Series: or(in.Series, barograph.Selector{}), Source: in.Source, Query: in.Query,
-		Operator: in.Operator, Limit: in.Limit,
-		For: or(in.For, 0), Horizon: or(in.Horizon, barograph.Duration(72*time.Hour)),
-		OpenAt: or(in.OpenAt, 0.7), CloseAt: or(in.CloseAt, 0.4), Bounds: in.Bounds,
-		Severity: severity, Labels: in.Labels, Annotations: in.Annotations, Enabled: or(in.Enabled, true),
-	}
-	if rule.Source != "" && (in.Series == nil || in.Series.Metric == barograph.QueryMetric) {
-		rule.Series = rule.QuerySelector()
-	}
-	return rule
 }

@@ -12,9 +12,6 @@ import (
 
 // Sources are the servers that rules may have asked for their series.
 type Sources interface {
-	// Check returns an error that names the field source or query if that source
-	// can't be asked this.
-	Check(ctx context.Context, source, query string) error
 	// Statuses returns how each source does. What should be known but could not be
 	// had is told in words.
 	Statuses(ctx context.Context) (all []barograph.SourceStatus, missing []string, err error)

@@ -16,7 +16,6 @@ import (
 	"github.com/getkin/kin-openapi/openapi3"
 
 	"github.com/barograph/barograph"
-	"github.com/barograph/barograph/api"
 )
 
 // The document may change only together with its version.
@@ -123,7 +122,7 @@ func TestDefaults(t *testing.T) {
 // allows, to every operation: the answer is never a 5xx, and always as documented.
 func TestMalformedRequests(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, func(o *api.Options) { o.Config.RequestsPerSecond, o.Config.Burst = 1e6, 1e6 })
+	s := newServer(t, func(o *options) { o.Config.RequestsPerSecond, o.Config.Burst = 1e6, 1e6 })
 	doc := loadSpec(t)
 	rnd := rand.New(rand.NewPCG(1, 2))
 	existing := s.populate()

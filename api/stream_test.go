@@ -115,7 +115,7 @@ func TestStreamResumes(t *testing.T) {
 
 func TestStreamsAreCounted(t *testing.T) {
 	t.Parallel()
-	s := newServer(t, func(o *api.Options) { o.Config.MaxStreams = 1 })
+	s := newServer(t, func(o *options) { o.Config.MaxStreams = 1 })
 	first := s.stream(t, "")
 	s.call(barograph.RoleViewer, "GET", "/api/v1/events/stream", nil).want(t, 503)
 	first.resp.Body.Close()

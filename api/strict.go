@@ -57,7 +57,7 @@ func (v *validator) operation(r *http.Request) (*openapi3.PathItem, *openapi3.Op
 func onlyParameters(query string, parameters openapi3.Parameters) error {
 	values, err := url.ParseQuery(query)
 	if err != nil {
-		return refusal("query", "can't be read: "+clip(err.Error()))
+		return refusal("query", "can't be read: "+barograph.Clip(err.Error()))
 	}
 	var known []string
 	for _, p := range parameters {
@@ -73,7 +73,7 @@ func onlyParameters(query string, parameters openapi3.Parameters) error {
 	var fields []barograph.FieldError
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		if !slices.Contains(known, name) && len(fields) < maxFieldErrors {
-			fields = append(fields, barograph.FieldError{Field: clip(name), Message: message})
+			fields = append(fields, barograph.FieldError{Field: barograph.Clip(name), Message: message})
 		}
 	}
 	if len(fields) == 0 {

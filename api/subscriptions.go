@@ -2,121 +2,90 @@ package api
 
 import (
 	"context"
-	"net/url"
-	"slices"
+	"encoding/json"
+	"net/http"
+
+	"github.com/gorilla/mux"
 
 	"github.com/barograph/barograph"
+	"github.com/barograph/barograph/internal/manage"
 )
 
-// Subscriptions keeps the subscriptions with the secrets of their endpoints.
+// Subscriptions gives the subscriptions.
 type Subscriptions interface {
 	Subscriptions(ctx context.Context, page barograph.Page) ([]barograph.Subscription, error)
 	Subscription(ctx context.Context, id barograph.SubscriptionID) (barograph.Subscription, error)
-	CreateSubscription(ctx context.Context, s barograph.Subscription) error
-	// UpdateSubscription fails with KindConflict if the subscription was changed
-	// since its UpdatedAt. Endpoints without a secret keep the one that they have
-	// by then.
-	UpdateSubscription(ctx context.Context, s barograph.Subscription) error
-	// SetSubscriptionEnabled changes nothing else.
-	SetSubscriptionEnabled(ctx context.Context, id barograph.SubscriptionID, enabled bool) error
-	DeleteSubscription(ctx context.Context, id barograph.SubscriptionID) error
 }
 
 type subscriptionHandlers struct {
 	subscriptions Subscriptions
-	channels      Channels
-	newSecret     func() barograph.Secret
-	clock         barograph.Clock
+	manage        manage.Subscriptions
 }
 
 func (a subscriptionHandlers) ListSubscriptions(ctx context.Context, r ListSubscriptionsRequestObject) (ListSubscriptionsResponseObject, error) {
 	items, next, err := list(ctx, a.subscriptions.Subscriptions, r.Params.Limit, r.Params.After,
 		func(s barograph.Subscription) string { return string(s.ID) })
 	for i := range items {
-		items[i] = shown(ctx, items[i])
+		items[i] = a.manage.Shown(ctx, items[i])
 	}
 	return ListSubscriptions200JSONResponse{Items: items, Next: next}, err
 }
 
 func (a subscriptionHandlers) GetSubscription(ctx context.Context, r GetSubscriptionRequestObject) (GetSubscriptionResponseObject, error) {
 	s, err := a.subscriptions.Subscription(ctx, r.ID)
-	return GetSubscription200JSONResponse(shown(ctx, s)), err
+	return GetSubscription200JSONResponse(a.manage.Shown(ctx, s)), err
 }
 
 func (a subscriptionHandlers) CreateSubscription(ctx context.Context, r CreateSubscriptionRequestObject) (CreateSubscriptionResponseObject, error) {
-	now := timestamp(a.clock)
-	s, secrets, err := a.newSubscription(*r.Body, nil, now)
-	if err != nil {
-		return nil, err
-	}
-	s.ID, s.CreatedAt, s.UpdatedAt = barograph.SubscriptionID(barograph.NewID("sub", now)), now, now
-	if err := a.subscriptions.CreateSubscription(ctx, s); err != nil {
-		return nil, err
-	}
+	s, secrets, err := a.manage.Create(ctx, *r.Body)
 	return CreateSubscription201JSONResponse{
-		Body:    SubscriptionWithSecrets{Subscription: s, Secrets: secrets},
+		Body:    SubscriptionWithSecrets{Subscription: s, Secrets: reveal(secrets)},
 		Headers: CreateSubscription201ResponseHeaders{Location: "/api/v1/subscriptions/" + string(s.ID)},
-	}, nil
+	}, err
 }
 
 func (a subscriptionHandlers) ReplaceSubscription(ctx context.Context, r ReplaceSubscriptionRequestObject) (ReplaceSubscriptionResponseObject, error) {
-	old, err := a.subscriptions.Subscription(ctx, r.ID)
-	if err != nil {
-		return nil, err
-	}
-	s, secrets, err := a.newSubscription(*r.Body, old.Endpoints, timestamp(a.clock))
-	if err != nil {
-		return nil, err
-	}
-	s.ID, s.UpdatedAt = old.ID, old.UpdatedAt
-	leaveOutKept(s.Endpoints, r.Body.Endpoints, old.Endpoints)
-	if err := a.subscriptions.UpdateSubscription(ctx, s); err != nil {
-		return nil, err
-	}
-	s, err = a.subscriptions.Subscription(ctx, r.ID)
-	return ReplaceSubscription200JSONResponse{Subscription: presentable(s), Secrets: secrets}, err
+	s, secrets, err := a.manage.Replace(ctx, r.ID, *r.Body)
+	return ReplaceSubscription200JSONResponse{Subscription: s, Secrets: reveal(secrets)}, err
 }
 
 func (a subscriptionHandlers) DeleteSubscription(ctx context.Context, r DeleteSubscriptionRequestObject) (DeleteSubscriptionResponseObject, error) {
-	if err := a.subscriptions.DeleteSubscription(ctx, r.ID); err != nil {
-		return nil, err
-	}
-	return DeleteSubscription204Response{}, nil
+	return DeleteSubscription204Response{}, a.manage.Delete(ctx, r.ID)
 }
 
-// shown returns the subscription as whoever asks may see it: the path and the
-// query of an address are often its password, and not for viewers.
-func shown(ctx context.Context, s barograph.Subscription) barograph.Subscription {
-	s = presentable(s)
-	if who, _ := barograph.IdentityFrom(ctx); who.Role.Allows(barograph.RoleOperator) {
-		return s
+func (a subscriptionHandlers) PauseSubscription(ctx context.Context, r PauseSubscriptionRequestObject) (PauseSubscriptionResponseObject, error) {
+	s, err := a.manage.SetEnabled(ctx, r.ID, false)
+	return PauseSubscription200JSONResponse(s), err
+}
+
+func (a subscriptionHandlers) ResumeSubscription(ctx context.Context, r ResumeSubscriptionRequestObject) (ResumeSubscriptionResponseObject, error) {
+	s, err := a.manage.SetEnabled(ctx, r.ID, true)
+	return ResumeSubscription200JSONResponse(s), err
+}
+
+func (a subscriptionHandlers) ReplaySubscription(ctx context.Context, r ReplaySubscriptionRequestObject) (ReplaySubscriptionResponseObject, error) {
+	n, err := a.manage.Replay(ctx, r.ID, *r.Body)
+	return ReplaySubscription200JSONResponse{Deliveries: n}, err
+}
+
+// reveal returns the secrets as they are shown to whoever made them.
+func reveal(secrets []manage.EndpointSecret) []EndpointSecret {
+	shown := make([]EndpointSecret, len(secrets))
+	for i, s := range secrets {
+		shown[i] = EndpointSecret{EndpointID: s.EndpointID, Secret: s.Secret.Reveal()}
 	}
-	s.Endpoints = slices.Clone(s.Endpoints)
-	for i, e := range s.Endpoints {
-		if e.URL != "" && e.Kind != barograph.EndpointShoutrrr { // of which it is the scheme alone
-			s.Endpoints[i].URL = hostOnly(e.URL)
+	return shown
+}
+
+// judges are asked even where a schema refused something: whoever makes a
+// subscription is told of all mistakes at once.
+func (a subscriptionHandlers) judges() map[string]judge {
+	read := func(r *http.Request, document []byte) error {
+		var in SubscriptionInput
+		if err := json.Unmarshal(document, &in); err != nil {
+			return err
 		}
+		return a.manage.Check(r.Context(), barograph.SubscriptionID(mux.Vars(r)["id"]), in)
 	}
-	return s
-}
-
-func hostOnly(address string) string {
-	u, err := url.Parse(address)
-	if err != nil {
-		return "…"
-	}
-	return u.Scheme + "://" + u.Host + "/…"
-}
-
-// presentable returns the subscription with empty lists in place of null.
-func presentable(s barograph.Subscription) barograph.Subscription {
-	for _, list := range []*[]string{&s.EventTypes, &s.GroupBy} {
-		if *list == nil {
-			*list = []string{}
-		}
-	}
-	if s.Endpoints == nil {
-		s.Endpoints = []barograph.Endpoint{}
-	}
-	return s
+	return map[string]judge{"createSubscription": read, "replaceSubscription": read}
 }

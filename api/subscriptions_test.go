@@ -31,7 +31,7 @@ func (m *meddled) Subscription(ctx context.Context, id barograph.SubscriptionID)
 func meddling(t *testing.T) (*server, *meddled) {
 	t.Helper()
 	var m meddled
-	s := newServer(t, func(o *api.Options) { o.Subscriptions = &m })
+	s := newServer(t, func(o *options) { o.people.Subscriptions = &m })
 	m.DB = s.db
 	return s, &m
 }

@@ -17,10 +17,7 @@ import (
 	"github.com/barograph/barograph"
 )
 
-const (
-	maxFieldErrors = 50
-	maxEcho        = 80 // bytes of a value or name that an error repeats
-)
+const maxFieldErrors = 50
 
 // unreadable turns the errors of validator and generated code into one that
 // names every bad field.
@@ -169,7 +166,7 @@ func unknownProperty(e *openapi3.SchemaError, parent string) barograph.FieldErro
 	if _, rest, ok := strings.Cut(e.Reason, "property "); ok {
 		if q, err := strconv.QuotedPrefix(rest); err == nil {
 			property, _ := strconv.Unquote(q) // QuotedPrefix checked it
-			name = pathOf(parent, []string{clip(property)})
+			name = pathOf(parent, []string{barograph.Clip(property)})
 		}
 	}
 	return barograph.FieldError{Field: name, Message: "is not known here; known are " + known}
@@ -191,7 +188,7 @@ func bindErrors(err error, name string) []barograph.FieldError {
 	case errors.As(err, &required):
 		return []barograph.FieldError{{Field: required.ParamName, Message: "is missing"}}
 	case errors.As(err, &kind):
-		return []barograph.FieldError{{Field: kind.Field, Message: clip(kind.Value) + " does not fit"}}
+		return []barograph.FieldError{{Field: kind.Field, Message: barograph.Clip(kind.Value) + " does not fit"}}
 	}
 	if told, ok := errors.AsType[*barograph.Error](err); ok {
 		return []barograph.FieldError{{Field: name, Message: told.Message}}
@@ -224,9 +221,9 @@ func pathOf(name string, pointer []string) string {
 func quoted(value any) string {
 	switch v := value.(type) {
 	case string:
-		return strconv.Quote(clip(v)) + " "
+		return strconv.Quote(barograph.Clip(v)) + " "
 	case bool, float64, int, int64, json.Number:
-		return clip(fmt.Sprint(v)) + " "
+		return barograph.Clip(fmt.Sprint(v)) + " "
 	}
 	return ""
 }
@@ -237,11 +234,4 @@ func options(values []any) string {
 		texts[i] = fmt.Sprint(v)
 	}
 	return strings.Join(texts, ", ")
-}
-
-func clip(s string) string {
-	if len(s) <= maxEcho {
-		return s
-	}
-	return strings.ToValidUTF8(s[:maxEcho], "") + "…"
 }

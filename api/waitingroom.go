@@ -16,7 +16,7 @@ import (
 func NewWaitingRoom(stations map[string]func(context.Context) error, clock barograph.Clock, logger *slog.Logger) http.Handler {
 	router := mux.NewRouter()
 	router.HandleFunc("/healthz", healthz)
-	router.HandleFunc("/readyz", readyz(stations, logger))
+	router.HandleFunc("/readyz", readyz(newInformationDesk(stations, logger)))
 	problem := NewProblemWriter(clock, logger)
 	router.NotFoundHandler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		problem(w, r, &barograph.Error{

@@ -9,12 +9,13 @@ import (
 
 	"github.com/barograph/barograph"
 	"github.com/barograph/barograph/forecast"
+	"github.com/barograph/barograph/internal/clocktest"
 	"github.com/barograph/barograph/internal/promtsdb"
 )
 
 // BenchmarkAhead asks for the curves of 99 series: first drawn, then kept.
 func BenchmarkAhead(b *testing.B) {
-	w := &world{rules: []barograph.Rule{diskRule()}, clock: &handClock{now: epoch}}
+	w := &world{rules: []barograph.Rule{diskRule()}, clock: clocktest.New(epoch)}
 	cfg := promtsdb.DefaultConfig()
 	cfg.MinFreeSpace, cfg.Durability = 0, promtsdb.DurabilityOS
 	var err error

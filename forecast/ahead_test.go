@@ -104,7 +104,7 @@ func TestAheadChooses(t *testing.T) {
 // end with the horizon.
 func TestAheadLines(t *testing.T) {
 	w := newWorld(t, diskRule())
-	w.clock.move(7 * time.Minute)
+	w.clock.Move(7 * time.Minute)
 	w.record(disk("web1"), filling()...)
 	a := w.ahead()
 	got, err := w.askAhead(a, "barograph_forecast")

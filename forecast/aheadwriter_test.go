@@ -177,17 +177,17 @@ func TestCurvesAheadFollowThePredictions(t *testing.T) {
 	expect("nothing open", 0, 0)
 	open.set(predictionOf(disk("web1"), epoch))
 	expect("opened", 96, 1)
-	w.clock.move(10 * time.Minute) // the middle of the first step is past
+	w.clock.Move(10 * time.Minute) // the middle of the first step is past
 	expect("nothing new", 95, 0)
 	open.set(predictionOf(disk("web1"), w.clock.Now()))
 	expect("updated", 95, 1)
-	w.clock.move(20 * time.Minute)
+	w.clock.Move(20 * time.Minute)
 	w.record(disk("web1"), generate(6, func(int) float64 { return .81 })...)
 	open.set(predictionOf(disk("web1"), w.clock.Now()))
 	expect("updated two steps later", 96, 1) // on the same grid: none lies between the older
-	w.clock.move(59 * time.Minute)           // not yet due: what comes in now is there when it is
+	w.clock.Move(59 * time.Minute)           // not yet due: what comes in now is there when it is
 	w.record(disk("web1"), generate(12, func(int) float64 { return .81 })...)
-	w.clock.move(time.Minute)
+	w.clock.Move(time.Minute)
 	expect("an hour later", 96, 1)
 	open.set()
 	expect("ended", 0, 0)

@@ -14,23 +14,15 @@ import (
 
 	"github.com/barograph/barograph"
 	"github.com/barograph/barograph/forecast"
+	"github.com/barograph/barograph/internal/clocktest"
 	"github.com/barograph/barograph/internal/configdb"
 )
-
-// stopped is a clock that stands still and ticks when asked.
-type stopped struct {
-	now   time.Time
-	ticks chan time.Time
-}
-
-func (c stopped) Now() time.Time                                  { return c.now }
-func (c stopped) Ticker(time.Duration) (<-chan time.Time, func()) { return c.ticks, func() {} }
 
 // learner is what learns, on a real database.
 type learner struct {
 	t     *testing.T
 	db    *configdb.DB
-	clock stopped
+	clock *clocktest.Clock
 	deps  forecast.Deps
 	rule  barograph.Rule
 	made  int
@@ -38,7 +30,7 @@ type learner struct {
 
 func newLearner(t *testing.T) *learner {
 	t.Helper()
-	l := &learner{t: t, clock: stopped{time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC), make(chan time.Time)}}
+	l := &learner{t: t, clock: clocktest.New(time.Date(2026, 6, 1, 0, 0, 0, 0, time.UTC))}
 	db, err := configdb.Open(t.Context(), configdb.DefaultConfig(), configdb.Deps{Dir: t.TempDir(), Clock: l.clock})
 	if err != nil {
 		t.Fatal(err)
@@ -59,7 +51,7 @@ func newLearner(t *testing.T) *learner {
 // close records a prediction of so many days ago that was confirmed or expired.
 func (l *learner) close(daysAgo int, probability float64, came bool) {
 	l.t.Helper()
-	opened := l.clock.now.Add(-time.Duration(daysAgo) * barograph.Day)
+	opened := l.clock.Now().Add(-time.Duration(daysAgo) * barograph.Day)
 	in := func(h int) time.Time { return opened.Add(time.Duration(h) * time.Hour) }
 	l.made++
 	p := barograph.Prediction{
@@ -80,9 +72,9 @@ func (l *learner) close(daysAgo int, probability float64, came bool) {
 func (l *learner) forecast() barograph.Forecast {
 	const probability = .85
 	fc := barograph.Forecast{
-		RuleID: l.rule.ID, State: barograph.StateForecast, MadeAt: l.clock.now, Horizon: l.rule.Horizon, Probability: probability,
+		RuleID: l.rule.ID, State: barograph.StateForecast, MadeAt: l.clock.Now(), Horizon: l.rule.Horizon, Probability: probability,
 		ETA: &barograph.ETA{
-			Early: l.clock.now.Add(10 * time.Hour), Median: l.clock.now.Add(30 * time.Hour), Late: l.clock.now.Add(50 * time.Hour),
+			Early: l.clock.Now().Add(10 * time.Hour), Median: l.clock.Now().Add(30 * time.Hour), Late: l.clock.Now().Add(50 * time.Hour),
 		},
 	}
 	for k := range fc.CDF {
@@ -122,7 +114,7 @@ func TestCalibrationsLearnFromTheDatabase(t *testing.T) {
 	}
 
 	// Of another limit nothing is known, from the moment that it is in force.
-	l.rule.Limit, l.rule.UpdatedAt = .95, l.clock.now
+	l.rule.Limit, l.rule.UpdatedAt = .95, l.clock.Now()
 	if err := l.db.UpdateRule(t.Context(), l.rule); err != nil {
 		t.Fatal(err)
 	}
@@ -160,7 +152,7 @@ func TestCalibrationsKeepWhatTheyKnow(t *testing.T) {
 	done := make(chan error)
 	go func() { done <- c.Run(ctx) }()
 	for range 3 {
-		l.clock.ticks <- l.clock.now
+		l.clock.Tick()
 	}
 	cancel()
 	if err := <-done; err != nil {
@@ -217,7 +209,7 @@ func TestForecasterTellsCalibrated(t *testing.T) {
 	}
 	l.deps.Calibrator = c
 	told := &heard{}
-	store := risingDisk{l.clock.now}
+	store := risingDisk{l.clock.Now()}
 	f, err := forecast.New(forecast.DefaultConfig(), l.db, store, store, told, l.deps)
 	if err != nil {
 		t.Fatal(err)
@@ -226,7 +218,7 @@ func TestForecasterTellsCalibrated(t *testing.T) {
 	done := make(chan error)
 	go func() { done <- f.Run(ctx) }()
 	for range 2 {
-		l.clock.ticks <- l.clock.now
+		l.clock.Tick()
 	}
 	cancel()
 	if err := <-done; err != nil {
@@ -255,8 +247,8 @@ func TestScoreboard(t *testing.T) {
 	done := make(chan error)
 	go func() { done <- s.Run(ctx) }()
 	look := func() string {
-		l.clock.ticks <- l.clock.now
-		l.clock.ticks <- l.clock.now // taken when the tick before is done with
+		l.clock.Tick()
+		l.clock.Tick() // taken when the tick before is done with
 		var b bytes.Buffer
 		l.deps.Metrics.WritePrometheus(&b)
 		return b.String()

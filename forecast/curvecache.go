@@ -3,6 +3,7 @@ package forecast
 import (
 	"container/list"
 	"sync"
+	"time"
 
 	"github.com/barograph/barograph"
 )
@@ -12,14 +13,17 @@ type curveKey struct {
 	rule   barograph.RuleID
 	series string
 	level  float64
+	past   int64 // the cell of one as of then; 0: of the one as of now
 }
 
 // knownCurve is a curve with what it was made for.
 type knownCurve struct {
-	key   curveKey
-	rule  barograph.Rule
-	cell  int64 // of the grid, at the time that it was made
-	curve barograph.Curve
+	key    curveKey
+	rule   barograph.Rule
+	series barograph.Series
+	asOf   time.Time // what was measured by then it is made of
+	cell   int64     // of the grid, at that time
+	curve  barograph.Curve
 }
 
 // curveCache keeps the curves that were asked for last.

@@ -9,7 +9,7 @@ import (
 func TestCurveCacheForgetsWhatNobodyAskedForLongest(t *testing.T) {
 	t.Parallel()
 	c := newCurveCache(3)
-	key := func(name string) curveKey { return curveKey{"rul_1", name, .95} }
+	key := func(name string) curveKey { return curveKey{rule: "rul_1", series: name, level: .95} }
 	for _, name := range []string{"a", "b", "c"} {
 		c.put(&knownCurve{key: key(name)})
 	}

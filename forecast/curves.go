@@ -89,23 +89,63 @@ func (c *Curves) Curve(ctx context.Context, id barograph.RuleID, series barograp
 	if err := validCurve(rule, series, level); err != nil {
 		return barograph.Curve{}, err
 	}
-	known := &knownCurve{key: curveKey{id, series.String(), level}, rule: rule}
-	grid := NewGrid(rule)
-	known.cell = grid.cell(c.deps.Clock.Now())
-	old := c.cache.get(known.key)
-	if old != nil && !sameForecasts(old.rule, rule) {
-		old = nil
-	}
-	if old != nil && old.cell == known.cell {
-		c.cached.Inc()
+	wanted := newKnownCurve(rule, series, level, c.deps.Clock.Now())
+	old, fresh := c.known(wanted)
+	if fresh {
 		return old.curve, nil
 	}
-	curve, err := c.once(ctx, known, series)
+	curve, err := c.once(ctx, wanted)
 	if err != nil && old != nil && barograph.KindOf(err) != barograph.KindNotFound {
-		c.deps.Log.DebugContext(ctx, "an older curve is shown", "rule", rule.Name, "series", known.key.series, "error", err)
+		c.deps.Log.DebugContext(ctx, "an older curve is shown", "rule", rule.Name, "series", wanted.key.series, "error", err)
 		return old.curve, nil
 	}
 	return curve, err
+}
+
+// CurveAt returns the curve as it would have been drawn at an earlier time, by
+// the rule as it is now: of what was measured later it knows nothing. It is kept
+// as others are. Of a time that is still to come it is the curve of now. Its
+// errors are those of Curve; also, KindNotFound says that what was measured then
+// is stored no more.
+func (c *Curves) CurveAt(ctx context.Context, id barograph.RuleID, series barograph.Series, level float64, at time.Time) (barograph.Curve, error) {
+	if !at.Before(c.deps.Clock.Now()) {
+		return c.Curve(ctx, id, series, level)
+	}
+	rule, err := c.rules.Rule(ctx, id)
+	if err != nil {
+		return barograph.Curve{}, err
+	}
+	if err := validCurve(rule, series, level); err != nil {
+		return barograph.Curve{}, err
+	}
+	wanted := newKnownCurve(rule, series, level, at)
+	wanted.key.past = wanted.cell
+	if old, fresh := c.known(wanted); fresh {
+		return old.curve, nil
+	}
+	return c.once(ctx, wanted)
+}
+
+// newKnownCurve returns one that is still to be made, as of a time.
+func newKnownCurve(rule barograph.Rule, series barograph.Series, level float64, asOf time.Time) *knownCurve {
+	return &knownCurve{
+		key: curveKey{rule: rule.ID, series: series.String(), level: level}, rule: rule, series: series,
+		asOf: asOf, cell: NewGrid(rule).cell(asOf),
+	}
+}
+
+// known returns the curve that was made last in place of this one, nil if there
+// is none, and whether it still holds.
+func (c *Curves) known(wanted *knownCurve) (old *knownCurve, fresh bool) {
+	old = c.cache.get(wanted.key)
+	if old == nil || !sameForecasts(old.rule, wanted.rule) {
+		return nil, false
+	}
+	if old.cell != wanted.cell {
+		return old, false
+	}
+	c.cached.Inc()
+	return old, true
 }
 
 func validCurve(rule barograph.Rule, series barograph.Series, level float64) error {
@@ -124,8 +164,8 @@ func validCurve(rule barograph.Rule, series barograph.Series, level float64) err
 
 // once makes the curve, one time for all who want it now. Whoever leaves does
 // not take it from the others.
-func (c *Curves) once(ctx context.Context, k *knownCurve, series barograph.Series) (barograph.Curve, error) {
-	flight := fmt.Sprint(k.key.rule, "\x00", k.key.series, "\x00", k.key.level, "\x00", k.cell, "\x00", k.rule.UpdatedAt.UnixNano())
+func (c *Curves) once(ctx context.Context, k *knownCurve) (barograph.Curve, error) {
+	flight := fmt.Sprint(k.key.rule, "\x00", k.key.series, "\x00", k.key.level, "\x00", k.key.past, "\x00", k.cell, "\x00", k.rule.UpdatedAt.UnixNano())
 	made, err, _ := c.flights.Do(flight, func() (any, error) {
 		if known := c.cache.get(k.key); known != nil && known.cell == k.cell && sameForecasts(known.rule, k.rule) {
 			return known.curve, nil // a flight landed just now
@@ -133,7 +173,7 @@ func (c *Curves) once(ctx context.Context, k *knownCurve, series barograph.Serie
 		limit := c.cfg.ReadTimeout.Std()
 		ctx, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), limit, fmt.Errorf("the curve took more than %s", limit))
 		defer cancel()
-		curve, err := c.make(ctx, k.rule, series, k.key.level)
+		curve, err := c.make(ctx, k)
 		if err != nil {
 			return barograph.Curve{}, because(ctx, err)
 		}
@@ -146,7 +186,7 @@ func (c *Curves) once(ctx context.Context, k *knownCurve, series barograph.Serie
 }
 
 // make reads the series and draws it. A fault in a model costs this curve only.
-func (c *Curves) make(ctx context.Context, rule barograph.Rule, series barograph.Series, level float64) (curve barograph.Curve, err error) {
+func (c *Curves) make(ctx context.Context, k *knownCurve) (curve barograph.Curve, err error) {
 	select {
 	case c.making <- struct{}{}:
 		defer func() { <-c.making }()
@@ -155,28 +195,28 @@ func (c *Curves) make(ctx context.Context, rule barograph.Rule, series barograph
 	}
 	defer func() {
 		if r := recover(); r != nil {
-			err = fmt.Errorf("curve of %s under rule %s: %v\n%s", series, rule.Name, r, debug.Stack())
+			err = fmt.Errorf("curve of %s under rule %s: %v\n%s", k.key.series, k.rule.Name, r, debug.Stack())
 		}
 	}()
 	began := time.Now()
-	q, err := c.question(ctx, rule, series)
+	q, err := c.question(ctx, k.rule, k.series, k.asOf)
 	if err != nil {
 		return barograph.Curve{}, err
 	}
-	drawn, ok := c.engine.Curve(q, level)
+	drawn, ok := c.engine.Curve(q, k.key.level)
 	if !ok {
-		return barograph.Curve{}, noValues(rule, series)
+		return barograph.Curve{}, noValues(k.rule, k.series, k.asOf)
 	}
 	c.made.Inc()
 	c.seconds.UpdateDuration(began)
-	return present(rule, series, q, drawn), nil
+	return present(k.rule, k.series, q, drawn), nil
 }
 
-// question reads the means of the steps that are complete, up to the last one with
-// a value, behind which the curve begins.
-func (c *Curves) question(ctx context.Context, rule barograph.Rule, series barograph.Series) (Question, error) {
-	now, grid := c.deps.Clock.Now(), NewGrid(rule)
-	end := grid.cell(now)
+// question reads the means of the steps that were complete at the time, up to the
+// last one with a value, behind which the curve begins.
+func (c *Curves) question(ctx context.Context, rule barograph.Rule, series barograph.Series, asOf time.Time) (Question, error) {
+	grid := NewGrid(rule)
+	end := grid.cell(asOf)
 	first := end - int64(grid.History)
 	found, err := c.reader.Select(ctx, barograph.Query{
 		Selector: selectorOf(series), From: grid.start(first), To: grid.start(end), Step: grid.Step, Rollup: barograph.RollupMean,
@@ -186,7 +226,7 @@ func (c *Curves) question(ctx context.Context, rule barograph.Rule, series barog
 	}
 	at := slices.IndexFunc(found, func(sp barograph.SeriesPoints) bool { return sp.Series.Equal(series) })
 	if at < 0 {
-		return Question{}, noValues(rule, series)
+		return Question{}, noValues(rule, series, asOf)
 	}
 	var values []float64
 	for _, p := range found[at].Points {
@@ -198,15 +238,15 @@ func (c *Curves) question(ctx context.Context, rule barograph.Rule, series barog
 	}
 	values = values[:lastKnown(values)+1]
 	return Question{
-		Values: values, Start: grid.start(first), Step: grid.Step, Now: now,
+		Values: values, Start: grid.start(first), Step: grid.Step, Now: asOf,
 		Limit: rule.Limit, Operator: rule.Operator, Horizon: grid.Horizon, Bounds: rule.Bounds,
 	}, nil
 }
 
-func noValues(rule barograph.Rule, series barograph.Series) error {
+func noValues(rule barograph.Rule, series barograph.Series, asOf time.Time) error {
 	grid := NewGrid(rule)
-	return barograph.Errorf(barograph.KindNotFound, "there is nothing of %s in the last %s, in which rule %s looks at complete steps of %s",
-		series, barograph.Duration(time.Duration(grid.History)*grid.Step), rule.Name, barograph.Duration(grid.Step))
+	return barograph.Errorf(barograph.KindNotFound, "there is nothing of %s in the %s up to %s, in which rule %s looks at complete steps of %s",
+		series, barograph.Duration(time.Duration(grid.History)*grid.Step), asOf.UTC().Format(time.RFC3339), rule.Name, barograph.Duration(grid.Step))
 }
 
 // selectorOf chooses the series, and others that have more labels.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/barograph/barograph"
 	"github.com/barograph/barograph/forecast"
@@ -60,9 +61,18 @@ func (w *world) curve(c *forecast.Curves, series barograph.Series) barograph.Cur
 	return curve
 }
 
+func (w *world) curveAt(c *forecast.Curves, at time.Time) barograph.Curve {
+	w.t.Helper()
+	curve, err := c.CurveAt(w.t.Context(), "rul_disk", disk("web1"), .8, at)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return curve
+}
+
 func TestCurve(t *testing.T) {
 	w := newWorld(t, diskRule())
-	w.clock.move(7 * time.Minute)
+	w.clock.Move(7 * time.Minute)
 	w.record(disk("web1"), filling()[600:]...) // nothing before
 	other := disk("web1")
 	other.Labels = other.Labels.With("mount", "/var")
@@ -104,9 +114,9 @@ func TestCurvesAreKeptForAStep(t *testing.T) {
 		}
 	}
 	expect("first", 1)
-	w.clock.move(14 * time.Minute)
+	w.clock.Move(14 * time.Minute)
 	expect("in the same step", 1)
-	w.clock.move(time.Minute)
+	w.clock.Move(time.Minute)
 	expect("in the next step", 2)
 	w.with(func() { w.rules[0].Annotations = map[string]string{"summary": "other words"} })
 	expect("with other words", 2)
@@ -120,7 +130,7 @@ func TestCurvesAreKeptForAStep(t *testing.T) {
 	}
 
 	w.with(func() { w.readErr = errAway })
-	w.clock.move(time.Hour)
+	w.clock.Move(time.Hour)
 	before := w.curve(c, disk("web1"))
 	if age := w.clock.Now().Sub(before.MadeAt); age != time.Hour {
 		t.Errorf("while the store is away the curve is %s old", age)
@@ -131,6 +141,71 @@ func TestCurvesAreKeptForAStep(t *testing.T) {
 	w.with(func() { w.readErr = nil })
 	if fresh := w.curve(c, disk("web1")); !fresh.MadeAt.Equal(w.clock.Now()) {
 		t.Errorf("with the store back the curve is of %s", fresh.MadeAt)
+	}
+}
+
+func TestCurveAtKnowsNothingOfLater(t *testing.T) {
+	w := newWorld(t, diskRule())
+	w.record(disk("web1"), filling()...)
+	c := w.curves()
+	then, at := w.curve(c, disk("web1")), w.clock.Now().Add(7*time.Minute)
+
+	w.clock.Move(24 * time.Hour)
+	since := make([]float64, 280)
+	for i := range since {
+		since[i] = .1
+	}
+	w.record(disk("web1"), since...) // it was cleaned up
+	back := w.curveAt(c, at)
+	if !back.MadeAt.Equal(at) || !back.Start.Equal(then.Start) {
+		t.Errorf("as of %s it was made at %s, begins at %s, want %s", at, back.MadeAt, back.Start, then.Start)
+	}
+	if diff := cmp.Diff(then.Mean, back.Mean) + cmp.Diff(then.Upper, back.Upper) + cmp.Diff(then.History, back.History); diff != "" {
+		t.Errorf("it is not what was said then: %s", diff)
+	}
+	if now := w.curve(c, disk("web1")); now.Mean[0] > .5 {
+		t.Errorf("now %v is expected, as was then", now.Mean[0])
+	}
+	reads := w.reads()
+	w.curveAt(c, at.Add(time.Minute))
+	w.curve(c, disk("web1"))
+	if got := w.reads(); got != reads {
+		t.Errorf("%d readings for what is known", got-reads)
+	}
+	if w.curveAt(c, at.Add(-15*time.Minute)); w.reads() != reads+1 {
+		t.Errorf("%d readings for the step before", w.reads()-reads)
+	}
+	if ahead := w.curveAt(c, w.clock.Now().Add(time.Hour)); !ahead.MadeAt.Equal(w.clock.Now()) {
+		t.Errorf("of the future it was made at %s", ahead.MadeAt)
+	}
+	w.with(func() { w.rules[0].Limit = .95 })
+	if other := w.curveAt(c, at); other.Limit != .95 {
+		t.Errorf("by the rule as it is now the limit is %v", other.Limit)
+	}
+}
+
+func TestCurvesThatWereNot(t *testing.T) {
+	w := newWorld(t, diskRule())
+	w.record(disk("web1"), filling()...)
+	c := w.curves()
+	for name, q := range map[string]struct {
+		rule   barograph.RuleID
+		series barograph.Series
+		at     time.Time
+		kind   barograph.Kind
+	}{
+		"before anything": {"rul_disk", disk("web1"), epoch.AddDate(-1, 0, 0), barograph.KindNotFound},
+		"no rule":         {"rul_x", disk("web1"), epoch, barograph.KindNotFound},
+		"other series":    {"rul_disk", barograph.Series{Metric: "load_average"}, epoch, barograph.KindInvalid},
+	} {
+		w.clock.Move(time.Minute)
+		if _, err := c.CurveAt(t.Context(), q.rule, q.series, .8, q.at); barograph.KindOf(err) != q.kind {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	w.with(func() { w.readErr = errAway })
+	if _, err := c.CurveAt(t.Context(), "rul_disk", disk("web1"), .8, epoch); err == nil {
+		t.Error("a curve without a store")
 	}
 }
 

@@ -57,7 +57,7 @@ func calm(t *testing.T, change func(*barograph.Rule)) *world {
 // pass lets a minute pass, with a sample and a sweep at its end.
 func (w *world) pass(value float64) {
 	w.t.Helper()
-	w.clock.move(time.Minute)
+	w.clock.Move(time.Minute)
 	w.record(disk("web1"), value)
 	w.sweep()
 }
@@ -117,7 +117,7 @@ func TestCalmSeriesAreAskedWhenItMatters(t *testing.T) {
 func TestCalmSeriesGoStale(t *testing.T) {
 	w := calm(t, nil)
 	w.pass(.5002)
-	w.clock.move(5 * time.Hour)
+	w.clock.Move(5 * time.Hour)
 	w.sweep()
 	if got := w.take(); len(got) != 1 || got[0][0].State != barograph.StateStale {
 		t.Errorf("heard %+v, want stale", got)
@@ -167,7 +167,7 @@ func TestLateSamplesOfAnOpenBlock(t *testing.T) {
 	if err := w.store.Write(t.Context(), []barograph.Sample{late}); err != nil {
 		t.Fatal(err)
 	}
-	w.clock.move(21 * time.Minute)
+	w.clock.Move(21 * time.Minute)
 	w.sweep()
 	if got := w.take(); len(got) != 1 {
 		t.Errorf("heard %+v, want one batch", got)

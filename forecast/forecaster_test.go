@@ -16,35 +16,14 @@ import (
 
 	"github.com/barograph/barograph"
 	"github.com/barograph/barograph/forecast"
+	"github.com/barograph/barograph/internal/clocktest"
 	"github.com/barograph/barograph/internal/promtsdb"
 )
-
-// handClock is moved by hand. A tick is taken only once the sweep before is
-// done, so that two ticks in a row mean one whole sweep between them.
-type handClock struct {
-	mu    sync.Mutex
-	now   time.Time
-	ticks chan time.Time
-}
-
-func (c *handClock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *handClock) Ticker(time.Duration) (<-chan time.Time, func()) { return c.ticks, func() {} }
-
-func (c *handClock) move(d time.Duration) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = c.now.Add(d)
-}
 
 // world is a forecaster with a real store, and what it says and hears.
 type world struct {
 	t     *testing.T
-	clock *handClock
+	clock *clocktest.Clock
 	store *promtsdb.Store
 	log   *bytes.Buffer
 	set   *metrics.Set
@@ -104,7 +83,7 @@ func newWorld(t *testing.T, rules ...barograph.Rule) *world {
 	t.Helper()
 	w := &world{
 		t: t, rules: rules, log: new(bytes.Buffer), set: metrics.NewSet(),
-		clock: &handClock{now: epoch, ticks: make(chan time.Time)},
+		clock: clocktest.New(epoch),
 	}
 	cfg := promtsdb.DefaultConfig()
 	cfg.MinFreeSpace, cfg.Durability = 0, promtsdb.DurabilityOS
@@ -145,8 +124,8 @@ func (w *world) start(change func(*forecast.Config)) {
 
 // sweep waits for a sweep that began after the call.
 func (w *world) sweep() {
-	w.clock.ticks <- w.clock.Now() // ends the wait after the sweep before
-	w.clock.ticks <- w.clock.Now() // taken once this one is done, and starts another
+	w.clock.Tick() // ends the wait after the sweep before
+	w.clock.Tick() // taken once this one is done, and starts another
 }
 
 // take returns the batches that were heard since it was called last.
@@ -269,19 +248,19 @@ func TestNothingNewIsSkippedUntilItGoesStale(t *testing.T) {
 	w.sweep()
 	w.take()
 
-	w.clock.move(time.Minute)
+	w.clock.Move(time.Minute)
 	w.sweep()
 	if got := w.take(); len(got) != 0 {
 		t.Fatalf("nothing new, and heard %+v", got)
 	}
-	w.clock.move(4 * time.Minute)
+	w.clock.Move(4 * time.Minute)
 	w.record(disk("web1"), .81)
 	w.sweep()
 	if got := w.take(); len(got) != 1 || math.Abs(got[0][0].Value-.81) > 1e-9 || !got[0][0].MadeAt.Equal(epoch.Add(5*time.Minute)) {
 		t.Fatalf("a new value, and heard %+v", got)
 	}
 	for range 8 {
-		w.clock.move(30 * time.Minute)
+		w.clock.Move(30 * time.Minute)
 		w.sweep()
 	}
 	var states []barograph.ForecastState
@@ -308,12 +287,12 @@ func TestLateSamplesAreSeenAfterAReload(t *testing.T) {
 	if err := w.store.Write(t.Context(), []barograph.Sample{late}); err != nil {
 		t.Fatal(err)
 	}
-	w.clock.move(10 * time.Minute)
+	w.clock.Move(10 * time.Minute)
 	w.sweep()
 	if got := w.take(); len(got) != 0 {
 		t.Errorf("before the reload: %+v", got)
 	}
-	w.clock.move(15 * time.Minute)
+	w.clock.Move(15 * time.Minute)
 	w.sweep()
 	if got := w.take(); len(got) != 1 {
 		t.Errorf("after the reload heard %+v, want one batch", got)
@@ -329,7 +308,7 @@ func TestRulesChooseWhatIsForecast(t *testing.T) {
 	w.record(disk("web1"), filling()...)
 	w.start(nil)
 	w.sweep()
-	w.clock.move(5 * time.Minute)
+	w.clock.Move(5 * time.Minute)
 	w.record(disk("web1"), .801)
 	w.sweep()
 	for _, batch := range w.take() {
@@ -376,7 +355,7 @@ func TestTroubleIsLoggedOnceAndStopsNothing(t *testing.T) {
 	w.sweep()
 	w.with(func() { w.readErr = nil })
 	w.sweep()
-	w.clock.ticks <- w.clock.Now()
+	w.clock.Tick()
 	for line, want := range map[string]int{
 		"sink away": 1, "store full": 1, "disk gone": 1, "works again": 3,
 	} {
@@ -399,7 +378,7 @@ func TestMaxSeries(t *testing.T) {
 	if got := w.forecaster.Latest("", ""); len(got) != 2 {
 		t.Errorf("%d series forecast, want 2", len(got))
 	}
-	w.clock.ticks <- w.clock.Now()
+	w.clock.Tick()
 	if !strings.Contains(w.log.String(), "chooses 3 series") {
 		t.Errorf("log says nothing of the third: %s", w.log)
 	}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/barograph/barograph"
 	"github.com/barograph/barograph/forecast"
+	"github.com/barograph/barograph/internal/clocktest"
 )
 
 var scale = flag.Int("scale", 0, "measure sweeps of so many generated series, as 100000; takes minutes and memory")
@@ -31,7 +32,7 @@ type fleet struct {
 	rule   barograph.Rule
 	series int
 	value  func(series int, cell int64) float64
-	clock  *handClock
+	clock  *clocktest.Clock
 
 	wrote chan int // samples, at the end of each sweep
 
@@ -47,7 +48,7 @@ func newFleet(series int, value func(int, int64) float64) *fleet {
 	rule.Horizon, rule.Limit = barograph.Duration(6*time.Hour), 90
 	return &fleet{
 		rule: rule, series: series, value: value,
-		clock: &handClock{now: epoch.Add(2 * time.Minute), ticks: make(chan time.Time)},
+		clock: clocktest.New(epoch.Add(2 * time.Minute)),
 		wrote: make(chan int, 1),
 	}
 }
@@ -154,9 +155,9 @@ type cost struct {
 
 // sweep lets a minute pass and returns what the sweep after it took.
 func (f *fleet) sweep() cost {
-	f.clock.move(time.Minute)
+	f.clock.Move(time.Minute)
 	cpu, began := processorTime(), time.Now()
-	f.clock.ticks <- f.clock.Now()
+	f.clock.Tick()
 	<-f.wrote
 	c := cost{time.Since(began), processorTime() - cpu, 0}
 	f.mu.Lock()

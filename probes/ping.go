@@ -95,21 +95,27 @@ func Ping(ctx context.Context, options PingOptions) error {
 	if err := options.validate(); err != nil {
 		return err
 	}
-	cfg := DefaultConfig()
-	cfg.PacketInterval = barograph.Duration(options.PacketInterval)
-	icmp := NewICMP(cfg, Env{Resolver: options.Resolver, Clock: options.Clock})
-	if err := icmp.Check(ctx); err != nil {
+	icmp, err := options.prober(ctx)
+	if err != nil {
 		return err
 	}
 	listener, err := listen(ctx, options)
 	if err != nil {
 		return err
 	}
-	p := &pinger{options: options, prober: icmp, metrics: newPingMetrics(options.File.Targets)}
-	p.printer = newPingPrinter(options, listener.Addr())
-	stop := serve(listener, p.metrics.set)
+	figures := newPingMetrics(options.File.Targets)
+	stop := serve(listener, figures.set)
 	defer stop()
+	p := &pinger{options, icmp, newPingPrinter(options, listener.Addr().String()), figures.record}
 	return p.run(ctx)
+}
+
+// prober returns who pings, or an error of KindForbidden if the process may not.
+func (o PingOptions) prober(ctx context.Context) (*ICMP, error) {
+	cfg := DefaultConfig()
+	cfg.PacketInterval = barograph.Duration(o.PacketInterval)
+	icmp := NewICMP(cfg, Env{Resolver: o.Resolver, Clock: o.Clock})
+	return icmp, icmp.Check(ctx)
 }
 
 func listen(ctx context.Context, options PingOptions) (net.Listener, error) {
@@ -150,12 +156,12 @@ func serve(l net.Listener, set *metrics.Set) (stop func()) {
 	}
 }
 
-// pinger is one run of Ping.
+// pinger is one run of Ping, or of Runs.
 type pinger struct {
 	options PingOptions
 	prober  Prober
 	printer *pingPrinter
-	metrics *pingMetrics
+	record  func(target int, r Result) // besides what is printed; nil: nowhere
 }
 
 func (p *pinger) run(ctx context.Context) error {
@@ -174,7 +180,9 @@ func (p *pinger) run(ctx context.Context) error {
 		}
 		for i, result := range results {
 			totals[i].add(result)
-			p.metrics.record(i, result)
+			if p.record != nil {
+				p.record(i, result)
+			}
 		}
 		if err := p.printer.round(number, at, results); err != nil {
 			return fmt.Errorf("print: %w", err)

@@ -1,26 +1,26 @@
 package probes
 
 import (
+	"bufio"
 	"encoding/json"
 	"fmt"
-	"io"
-	"net"
 	"strings"
 	"time"
 	"unicode/utf8"
 )
 
-// pingPrinter writes what Ping measures, as text or as JSON lines.
+// pingPrinter writes what Ping measures, as text or as JSON lines. What belongs
+// together is written at once.
 type pingPrinter struct {
-	out      io.Writer
+	out      *bufio.Writer // remembers its first error until it is flushed
 	json     bool
 	file     TargetsFile
-	address  net.Addr // of /metrics
-	nameCols int      // width of the longest target
+	address  string // of /metrics; "": there is none
+	nameCols int    // width of the longest target
 }
 
-func newPingPrinter(options PingOptions, address net.Addr) *pingPrinter {
-	p := &pingPrinter{out: options.Out, json: options.JSON, file: options.File, address: address}
+func newPingPrinter(options PingOptions, address string) *pingPrinter {
+	p := &pingPrinter{out: bufio.NewWriterSize(options.Out, 64<<10), json: options.JSON, file: options.File, address: address}
 	for _, name := range p.file.Targets {
 		p.nameCols = max(p.nameCols, utf8.RuneCountInString(name))
 	}
@@ -31,28 +31,30 @@ func (p *pingPrinter) begin() error {
 	if p.json {
 		return nil
 	}
-	_, err := fmt.Fprintf(p.out, "pinging %s, %s each a round, %s between rounds; metrics on http://%s/metrics\n",
-		plural(len(p.file.Targets), "target"), plural(p.file.Probes, "packet"), p.file.Interval, p.address)
-	return err
+	fmt.Fprintf(p.out, "pinging %s, %s each a round, %s between rounds",
+		plural(len(p.file.Targets), "target"), plural(p.file.Probes, "packet"), p.file.Interval)
+	if p.address != "" {
+		fmt.Fprintf(p.out, "; metrics on http://%s/metrics", p.address)
+	}
+	fmt.Fprintln(p.out)
+	return p.out.Flush()
 }
 
 // round writes a line for each target, in the order of the file.
 func (p *pingPrinter) round(number int, at time.Time, results []Result) error {
 	for i, r := range results {
 		stats, ok := SummarizeRTTs(r.RTTs)
-		var err error
-		if p.json {
-			line := newPingLine("round", p.file.Targets[i], r, stats, ok)
-			line.Time, line.Round, line.Address = &at, number, r.Address
-			err = p.writeJSON(line)
-		} else {
-			_, err = fmt.Fprintf(p.out, "%s  %-*s  %s\n", at.Format(time.TimeOnly), p.nameCols, p.file.Targets[i], figures(r, stats, ok))
+		if !p.json {
+			fmt.Fprintf(p.out, "%s  %-*s  %s\n", at.Format(time.TimeOnly), p.nameCols, p.file.Targets[i], figures(r, stats, ok))
+			continue
 		}
-		if err != nil {
+		line := newPingLine("round", p.file.Targets[i], r, stats, ok)
+		line.Time, line.Round, line.Address = &at, number, r.Address
+		if err := p.writeJSON(line); err != nil {
 			return err
 		}
 	}
-	return nil
+	return p.out.Flush()
 }
 
 // summary writes a line for each target over all its rounds.
@@ -61,25 +63,21 @@ func (p *pingPrinter) summary(totals []pingTotal) error {
 		return nil
 	}
 	if !p.json {
-		if _, err := fmt.Fprintf(p.out, "\nsummary of %s\n", plural(totals[0].rounds, "round")); err != nil {
-			return err
-		}
+		fmt.Fprintf(p.out, "\nsummary of %s\n", plural(totals[0].rounds, "round"))
 	}
 	for i, t := range totals {
 		r, stats, ok := t.result()
-		var err error
-		if p.json {
-			line := newPingLine("summary", p.file.Targets[i], r, stats, ok)
-			line.Rounds, line.FailedRounds = t.rounds, &t.failed
-			err = p.writeJSON(line)
-		} else {
-			_, err = fmt.Fprintf(p.out, "%-*s  sent %d  received %d  %s\n", p.nameCols, p.file.Targets[i], r.Sent, r.Received, figures(r, stats, ok))
+		if !p.json {
+			fmt.Fprintf(p.out, "%-*s  sent %d  received %d  %s\n", p.nameCols, p.file.Targets[i], r.Sent, r.Received, figures(r, stats, ok))
+			continue
 		}
-		if err != nil {
+		line := newPingLine("summary", p.file.Targets[i], r, stats, ok)
+		line.Rounds, line.FailedRounds = t.rounds, &t.failed
+		if err := p.writeJSON(line); err != nil {
 			return err
 		}
 	}
-	return nil
+	return p.out.Flush()
 }
 
 // figures returns the measurements of a round as text of fixed columns.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/url"
 	"strings"
 
 	"github.com/barograph/barograph"
@@ -33,6 +34,9 @@ func (c *client) register(flags *flag.FlagSet) {
 // open finds the token.
 func (c *client) open(getenv func(string) string, readFile func(string) ([]byte, error)) error {
 	c.url = strings.TrimSuffix(c.url, "/")
+	if err := checkServer(c.url); err != nil {
+		return err
+	}
 	text := getenv(keyVariable)
 	if c.tokenFile != "" {
 		content, err := readFile(c.tokenFile)
@@ -46,6 +50,17 @@ func (c *client) open(getenv func(string) string, readFile func(string) ([]byte,
 		return barograph.Errorf(barograph.KindInvalid, "no token; name its file by --token-file or set %s", keyVariable)
 	}
 	return nil
+}
+
+// checkServer returns an error if that is not the address of a server.
+func checkServer(address string) error {
+	u, err := url.Parse(address)
+	if err == nil && u.Host != "" && (u.Scheme == "http" || u.Scheme == "https") {
+		return nil
+	}
+	var p barograph.Problems
+	p.Addf("--url", "%q is not an address such as http://127.0.0.1:10130", address)
+	return p.Err("address of the server")
 }
 
 // call sends a request and returns the answer. A refusal becomes the error that

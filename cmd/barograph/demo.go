@@ -71,7 +71,7 @@ func playDemo(ctx context.Context, opts demoOptions, std streams) (err error) {
 		return err
 	}
 	clock := demo.NewClock(time.Now().Truncate(demo.Interval), opts.speed)
-	a, err := app.New(ctx, app.Options{Config: cfg, Dir: dir, Clock: clock, Log: log, Bare: true})
+	a, err := app.New(ctx, app.Options{Config: cfg, Dir: dir, Clock: clock, Log: log, Bare: true, Version: version})
 	if err != nil {
 		return unlessEnded(ctx, err)
 	}

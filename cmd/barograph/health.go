@@ -35,6 +35,9 @@ func health(ctx context.Context, args []string, std streams) error {
 	if _, err := parse(flags, args, std); err != nil {
 		return err
 	}
+	if err := checkServer(*url); err != nil {
+		return err
+	}
 	ctx, cancel := context.WithTimeoutCause(ctx, healthTimeout, fmt.Errorf("no answer within %s", healthTimeout))
 	defer cancel()
 	r, err := askReadiness(ctx, strings.TrimSuffix(*url, "/")+"/readyz")

@@ -10,7 +10,6 @@ import (
 	"os"
 	"os/signal"
 	"slices"
-	"strconv"
 	"strings"
 	"syscall"
 	_ "time/tzdata" // maintenance windows name time zones, also where the machine has none
@@ -128,10 +127,7 @@ func explain(w io.Writer, err error) {
 // the last may be missing if its name stands in brackets.
 func parse(flags *flag.FlagSet, args []string, std streams, names ...string) ([]string, error) {
 	flags.SetOutput(std.err)
-	flags.Usage = func() {
-		fmt.Fprintf(std.err, "usage: barograph %s\n", strings.Join(append([]string{flags.Name(), "[flags]"}, names...), " "))
-		flags.PrintDefaults()
-	}
+	flags.Usage = func() { usageOf(flags, names) }
 	var given []string
 	for len(args) > 0 {
 		if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {
@@ -144,16 +140,40 @@ func parse(flags *flag.FlagSet, args []string, std streams, names ...string) ([]
 			given, args = append(given, args[0]), args[1:]
 		}
 	}
-	least, want := len(names), strconv.Itoa(len(names))
-	if least > 0 && strings.HasPrefix(names[least-1], "[") {
-		least, want = least-1, "at most "+want
-	}
-	if len(given) < least || len(given) > len(names) {
-		fmt.Fprintf(std.err, "barograph %s: %d arguments given, want %s\n", flags.Name(), len(given), want)
+	if problem := miscounted(flags, given, names); problem != "" {
+		fmt.Fprintf(std.err, "barograph %s: %s\n", flags.Name(), problem)
 		flags.Usage()
 		return nil, errUsage
 	}
 	return given, nil
+}
+
+// usageOf prints how a command is used, and what for.
+func usageOf(flags *flag.FlagSet, names []string) {
+	w := flags.Output()
+	fmt.Fprintf(w, "usage: barograph %s\n", strings.Join(append([]string{flags.Name(), "[flags]"}, names...), " "))
+	name, _, _ := strings.Cut(flags.Name(), " ")
+	for _, c := range commands() {
+		if c.name == name {
+			fmt.Fprintf(w, "%s\n", c.usage)
+		}
+	}
+	flags.PrintDefaults()
+}
+
+// miscounted says which argument is missing or too many, "" if none is.
+func miscounted(flags *flag.FlagSet, given, names []string) string {
+	if n := len(names); len(given) > n {
+		extra := given[n]
+		if flags.Lookup("config") != nil && n == 0 {
+			return fmt.Sprintf("%q is an argument too many; a configuration is named by --config %s", extra, extra)
+		}
+		return fmt.Sprintf("%q is an argument too many", extra)
+	}
+	if missing := names[len(given):]; len(missing) > 0 && !strings.HasPrefix(missing[0], "[") {
+		return missing[0] + " is missing"
+	}
+	return ""
 }
 
 func printVersion(_ context.Context, _ []string, std streams) error {

@@ -27,7 +27,7 @@ func migrate(ctx context.Context, args []string, std streams) error {
 	flags.StringVar(&to.file, "to", "", "configuration `FILE` of the server as it shall be; without one: all embedded")
 	flags.StringVar(&to.dir, "to-data", "", "its data `DIRECTORY` (default: that of --from-data)")
 	since := barograph.Duration(defaultSince)
-	flags.TextVar(&since, "since", since, "how old the history may be that is copied")
+	flags.TextVar(&since, "since", since, "how old the history may be that is copied, as a `DURATION`")
 	if _, err := parse(flags, args, std); err != nil {
 		return err
 	}
@@ -41,7 +41,11 @@ func migrate(ctx context.Context, args []string, std streams) error {
 	m.Since = since.Std()
 	done, err := m.Run(ctx)
 	printMigrated(std.out, done)
-	if err != nil {
+	switch kind := barograph.KindOf(err); {
+	case err == nil:
+	case kind == barograph.KindInvalid, kind == barograph.KindConflict:
+		return err // which the same command would get again
+	default:
 		return fmt.Errorf("%w\nNothing is lost: the old engines still have everything. Run the same command again to go on", err)
 	}
 	return lossOf(done)

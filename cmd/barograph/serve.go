@@ -46,24 +46,7 @@ func (s *settings) load() (app.Config, error) {
 	if unread != nil && len(fieldsOf(unread)) == 0 {
 		return cfg, in(s.file, unread)
 	}
-	return cfg, in(s.file, both(unread, cfg.Validate()))
-}
-
-// both joins what is wrong with the text of a configuration and with its
-// values. What can't be read has no value to speak of.
-func both(unread, invalid error) error {
-	var p barograph.Problems
-	p.Merge("", unread)
-	known := map[string]bool{}
-	for _, f := range fieldsOf(unread) {
-		known[f.Field] = true
-	}
-	for _, f := range fieldsOf(invalid) {
-		if !known[f.Field] {
-			p.Addf(f.Field, "%s", f.Message)
-		}
-	}
-	return p.Err("configuration")
+	return cfg, in(s.file, config.Join("configuration", unread, cfg.Validate()))
 }
 
 func fieldsOf(err error) []barograph.FieldError {
@@ -112,7 +95,7 @@ func serve(ctx context.Context, args []string, std streams) error {
 		return err
 	}
 	limitHeap()
-	a, err := app.New(ctx, app.Options{Config: cfg, Dir: s.dir, Log: log})
+	a, err := app.New(ctx, app.Options{Config: cfg, Dir: s.dir, Log: log, Version: version})
 	if err != nil {
 		return unlessEnded(ctx, err)
 	}

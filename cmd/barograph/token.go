@@ -17,7 +17,7 @@ func token(ctx context.Context, args []string, std streams) error {
 	var s settings
 	flags := flag.NewFlagSet("token", flag.ContinueOnError)
 	s.register(flags)
-	role := flags.String("role", string(barograph.RoleAdmin), "admin, operator or viewer")
+	role := flags.String("role", string(barograph.RoleAdmin), "`ROLE` of the token: admin, operator or viewer")
 	names, err := parse(flags, args, std, "NAME")
 	if err != nil {
 		return err

@@ -33,7 +33,8 @@ type Options struct {
 	Log    *slog.Logger
 	// Bare leaves out the default targets, and the built-in agent: the demo
 	// brings its own fleet.
-	Bare bool
+	Bare    bool
+	Version string // of the program, as pages show it
 }
 
 // App is a server.
@@ -41,6 +42,7 @@ type App struct {
 	cfg     Config
 	dir     string
 	bare    bool
+	version string
 	clock   barograph.Clock
 	log     *slog.Logger
 	metrics *metrics.Set
@@ -61,7 +63,7 @@ func New(ctx context.Context, opts Options) (*App, error) {
 		return nil, err
 	}
 	a := &App{
-		cfg: opts.Config, dir: opts.Dir, bare: opts.Bare, clock: opts.Clock, log: opts.Log, metrics: metrics.NewSet(),
+		cfg: opts.Config, dir: opts.Dir, bare: opts.Bare, version: opts.Version, clock: opts.Clock, log: opts.Log, metrics: metrics.NewSet(),
 		life: lifecycle{log: opts.Log},
 	}
 	if a.clock == nil {
@@ -73,87 +75,106 @@ func New(ctx context.Context, opts Options) (*App, error) {
 	return a, nil
 }
 
-// setUp builds the server, one station after the other, in the order in which
-// each needs those before it. Each registers how it is undone at once.
+// setUp builds the server, step by step, in the order in which each needs those
+// before it. Every part registers how it is undone at once.
 func (a *App) setUp(ctx context.Context) error {
 	if err := a.takeDir(); err != nil {
 		return err
 	}
-	store, embedded, err := a.openStore() //nolint:contextcheck // its opening is not to be broken off: it repairs what a crash left
+	var p parts
+	firstStart, err := a.openAll(ctx, &p)
 	if err != nil {
 		return err
 	}
-	db, err := a.openDatabase(ctx)
-	if err != nil {
+	if err := a.addForesight(ctx, &p); err != nil {
 		return err
 	}
-	held, err := a.joinServers(ctx, db)
-	if err != nil {
+	if err := a.addIntake(&p); err != nil {
 		return err
 	}
-	ours := sharedDatabase{db, held}
-	a.life.add("janitor", janitor{db, held, a.cfg.EventsRetention.Std(), a.clock, a.log}.run)
-	firstStart, err := a.seed(ctx, db)
-	if err != nil {
+	if err := a.addAnswering(ctx, &p); err != nil {
 		return err
 	}
-	events, err := a.openBus()
-	if err != nil {
-		return err
-	}
-	curves, err := a.addCurves(ours, store)
-	if err != nil {
-		return err
-	}
-	a.addAhead(ours, curves, store)
-	senders, err := a.addDelivery(db, events, curves)
-	if err != nil {
-		return err
-	}
-	engine, err := a.addAlerting(ctx, ours, store, senders.wake)
-	if err != nil {
-		return err
-	}
-	watchdog, err := a.addWatchdog(engine, events)
-	if err != nil {
-		return err
-	}
-	writer := judgedWriter{store, engine}
-	forecaster, err := a.addForecast(ctx, ours, store, writer, engine)
-	if err != nil {
-		return err
-	}
-	in, err := a.addIngest(writer, db)
-	if err != nil {
-		return err
-	}
-	sources, err := a.addSources(ours, store, writer)
-	if err != nil {
-		return err
-	}
-	prober, err := a.addProbes(ours, writer)
-	if err != nil {
-		return err
-	}
-	all := parts{store, a.promQL(embedded, db, curves), db, held, events, senders, engine, watchdog, forecaster, curves, in, sources, prober}
-	a.addSelfMetrics(all, writer)
-	handler, err := a.newAPI(all) //nolint:contextcheck // loading the embedded specification waits for nobody
-	if err != nil {
-		return err
-	}
-	if err := a.addHTTP(ctx, handler); err != nil {
-		return err
-	}
-	if err := a.addAgent(ctx, db); err != nil {
-		return err
-	}
-	if err := a.announce(ctx, db); err != nil {
+	if err := a.announce(ctx, p.db); err != nil {
 		return err
 	}
 	if firstStart { // last of all: a token of a start that failed would never be shown
-		return a.createAdminToken(ctx, db)
+		return a.createAdminToken(ctx, p.db)
 	}
 	return nil
+}
+
+// openAll opens what the server works on: the series store, the database, with
+// its share of the work there, and the bus.
+func (a *App) openAll(ctx context.Context, p *parts) (firstStart bool, err error) {
+	if p.store, p.embedded, err = a.openStore(); err != nil { //nolint:contextcheck // its opening is not to be broken off: it repairs what a crash left
+		return false, err
+	}
+	if p.db, err = a.openDatabase(ctx); err != nil {
+		return false, err
+	}
+	if p.servers, err = a.joinServers(ctx, p.db); err != nil {
+		return false, err
+	}
+	p.ours = sharedDatabase{p.db, p.servers}
+	a.life.add("janitor", janitor{p.db, p.servers, a.cfg.EventsRetention.Std(), a.clock, a.log}.run)
+	if firstStart, err = a.seed(ctx, p.db); err != nil {
+		return false, err
+	}
+	p.events, err = a.openBus()
+	return firstStart, err
+}
+
+// addForesight adds those who foresee, judge and tell.
+func (a *App) addForesight(ctx context.Context, p *parts) (err error) {
+	if p.curves, err = a.addCurves(p.ours, p.store); err != nil {
+		return err
+	}
+	a.addAhead(p.ours, p.curves, p.store)
+	if p.senders, err = a.addDelivery(p.db, p.events, p.curves); err != nil {
+		return err
+	}
+	if p.engine, err = a.addAlerting(ctx, p.ours, p.store, p.senders.wake); err != nil {
+		return err
+	}
+	if p.watchdog, err = a.addWatchdog(p.engine, p.events); err != nil {
+		return err
+	}
+	p.writer = judgedWriter{p.store, p.engine}
+	p.forecaster, err = a.addForecast(ctx, p.ours, p.store, p.writer, p.engine)
+	return err
+}
+
+// addIntake adds those by whom samples come in.
+func (a *App) addIntake(p *parts) (err error) {
+	if p.in, err = a.addIngest(p.writer, p.db); err != nil {
+		return err
+	}
+	if p.sources, err = a.addSources(p.ours, p.store, p.writer); err != nil {
+		return err
+	}
+	p.prober, err = a.addProbes(p.ours, p.writer)
+	return err
+}
+
+// addAnswering adds those who show what the others do, and the agent, which asks.
+func (a *App) addAnswering(ctx context.Context, p *parts) (err error) {
+	a.addSelfMetrics(p)
+	if p.manage, err = a.newManage(p); err != nil {
+		return err
+	}
+	handler, err := a.newAPI(p) //nolint:contextcheck // loading the embedded specification waits for nobody
+	if err != nil {
+		return err
+	}
+	site, err := a.addPages(p, handler)
+	if err != nil {
+		return err
+	}
+	if err := a.addHTTP(ctx, front{handler, site}); err != nil {
+		return err
+	}
+	return a.addAgent(ctx, p.db)
 }
 
 // takeDir makes the data directory and keeps other servers out of it.

@@ -18,6 +18,7 @@ import (
 	"github.com/barograph/barograph/alerting"
 	"github.com/barograph/barograph/forecast"
 	"github.com/barograph/barograph/internal/app"
+	"github.com/barograph/barograph/internal/clocktest"
 	"github.com/barograph/barograph/internal/promtsdb"
 )
 
@@ -26,7 +27,7 @@ import (
 func backtestOf(t *testing.T, rule barograph.Rule, days int, courses map[string]course) (barograph.Backtest, error) {
 	t.Helper()
 	now := storyBegin()
-	clock := &handClock{now: now}
+	clock := clocktest.New(now)
 	store := newPast(t, clock, nil).store
 	for name, value := range courses {
 		var samples []barograph.Sample
@@ -183,7 +184,7 @@ func foreseen(t *testing.T, b barograph.Backtest) {
 func TestBacktestBounds(t *testing.T) {
 	t.Parallel()
 	now := storyBegin()
-	clock := &handClock{now: now}
+	clock := clocktest.New(now)
 	store := newPast(t, clock, nil).store
 	var samples []barograph.Sample
 	for i := range 1001 {
@@ -237,10 +238,10 @@ func (stuck) Select(ctx context.Context, _ barograph.Query) ([]barograph.SeriesP
 func TestBacktestsAtOnce(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		clock := &handClock{now: storyBegin()}
+		clock := clocktest.New(storyBegin())
 		tester := app.NewBacktester(stuck{}, forecast.DefaultConfig(), alerting.DefaultConfig(), clock)
 		test := func(ctx context.Context) error {
-			_, err := tester.Backtest(ctx, storyRule(), clock.now.Add(-barograph.Day), clock.now)
+			_, err := tester.Backtest(ctx, storyRule(), clock.Now().Add(-barograph.Day), clock.Now())
 			return err
 		}
 		enough := errors.New("enough")
@@ -278,7 +279,7 @@ func TestBacktestsAtOnce(t *testing.T) {
 func TestBacktestStops(t *testing.T) {
 	t.Parallel()
 	now := storyBegin()
-	clock := &handClock{now: now}
+	clock := clocktest.New(now)
 	cfg := promtsdb.DefaultConfig()
 	cfg.MinFreeSpace, cfg.Durability, cfg.OutOfOrderWindow = 0, promtsdb.DurabilityOS, barograph.Duration(100*barograph.Day)
 	store, err := promtsdb.Open(cfg, promtsdb.Deps{Dir: t.TempDir(), Logger: slog.New(slog.DiscardHandler), Metrics: metrics.NewSet(), Clock: clock})

@@ -21,30 +21,10 @@ import (
 	"github.com/barograph/barograph/alerting"
 	"github.com/barograph/barograph/forecast"
 	"github.com/barograph/barograph/internal/app"
+	"github.com/barograph/barograph/internal/clocktest"
 	"github.com/barograph/barograph/internal/configdb"
 	"github.com/barograph/barograph/internal/promtsdb"
 )
-
-// handClock shows what the test sets, and ticks when it says so.
-type handClock struct {
-	mu    sync.Mutex
-	now   time.Time
-	ticks chan time.Time
-}
-
-func (c *handClock) Now() time.Time {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.now
-}
-
-func (c *handClock) set(now time.Time) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.now = now
-}
-
-func (c *handClock) Ticker(time.Duration) (<-chan time.Time, func()) { return c.ticks, func() {} }
 
 // course is what a series did: its value at the minute, NaN for none.
 type course func(minute int) float64
@@ -117,8 +97,8 @@ type told struct {
 func (p *past) live(rule barograph.Rule, f forecast.Config, a alerting.Config, from, to int) told {
 	t := p.t
 	t.Helper()
-	clock := &handClock{now: p.at(from), ticks: make(chan time.Time)}
-	judging := &handClock{now: p.at(from), ticks: make(chan time.Time)}
+	clock := clocktest.New(p.at(from))
+	judging := clocktest.New(p.at(from))
 	db, err := configdb.Open(t.Context(), configdb.DefaultConfig(), configdb.Deps{Dir: t.TempDir(), Clock: clock})
 	noError(t, err)
 	defer db.Close()
@@ -139,7 +119,7 @@ func (p *past) live(rule barograph.Rule, f forecast.Config, a alerting.Config, f
 	parts.Go(func() { _ = engine.Run(ctx) })
 	every := int(f.Interval.Std() / time.Minute)
 	for m := from; m < to; m++ {
-		clock.set(p.at(m))
+		clock.Set(p.at(m))
 		if (m-from)%int(forecast.LearnEvery/time.Minute) == 0 {
 			noError(t, learnt.Refresh(ctx))
 		}
@@ -150,12 +130,12 @@ func (p *past) live(rule barograph.Rule, f forecast.Config, a alerting.Config, f
 		case m == from:
 			parts.Go(func() { _ = forecaster.Run(ctx) }) // it looks at once
 		case (m-from)%every == 0:
-			clock.ticks <- p.at(m)
+			clock.Tick()
 		}
 		synctest.Wait()
-		judging.set(p.at(m))
+		judging.Set(p.at(m))
 		if (m-from)%int(a.Interval.Std()/time.Minute) == 0 {
-			judging.ticks <- p.at(m)
+			judging.Tick()
 			synctest.Wait()
 		}
 	}
@@ -331,7 +311,7 @@ func twice(t *testing.T, interval time.Duration) (live, tested told) {
 	t.Helper()
 	rule := storyRule()
 	f, a := minutely(interval)
-	clock := &handClock{now: storyBegin().Add(storyTo * time.Minute)}
+	clock := clocktest.New(storyBegin().Add(storyTo * time.Minute))
 	p := newPast(t, clock, stories())
 	warmUp := int(rule.Horizon.Std() / time.Minute)
 	p.write(0, storyFrom-warmUp)
@@ -379,14 +359,14 @@ func BenchmarkBacktest(b *testing.B) {
 			return .3 + saw*float64(i%4)/2 + .05*math.Sin(2*math.Pi*day) + .02*noise(m, uint64(i))
 		}
 	}
-	clock := &handClock{now: storyBegin().Add(days * barograph.Day)}
+	clock := clocktest.New(storyBegin().Add(days * barograph.Day))
 	p := newPast(b, clock, courses)
 	p.write(0, days*storyDay)
 	rule := storyRule()
 	rule.Horizon = barograph.Duration(barograph.Week)
 	tester := app.NewBacktester(p.store, forecast.DefaultConfig(), alerting.DefaultConfig(), clock)
 	for b.Loop() {
-		got, err := tester.Backtest(b.Context(), rule, clock.now.Add(-30*barograph.Day), clock.now)
+		got, err := tester.Backtest(b.Context(), rule, clock.Now().Add(-30*barograph.Day), clock.Now())
 		noError(b, err)
 		b.ReportMetric(float64(got.Forecasts), "forecasts")
 		b.ReportMetric(float64(len(got.Predictions)), "predictions")

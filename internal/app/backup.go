@@ -76,7 +76,10 @@ func (b *backups) Backup(ctx context.Context) (api.Backup, error) {
 func (b *backups) about() transfer.About {
 	about := transfer.About{
 		CreatedAt: b.clock.Now().UTC(), Database: b.db.Engine(), Store: string(b.store), Series: b.series != nil,
-		LeftOut: []string{"the configuration file and the files that it names", "events on the bus, which are in the database"},
+		LeftOut: []string{
+			"the configuration file and the files that it names", "events on the bus, which are in the database",
+			"who is signed in: people sign in again",
+		},
 	}
 	if b.series == nil {
 		about.LeftOut = append(about.LeftOut, "the series, which are in a store of their own: "+string(b.store))

@@ -18,6 +18,7 @@ import (
 	"github.com/barograph/barograph/internal/spooled"
 	"github.com/barograph/barograph/internal/telemetry"
 	"github.com/barograph/barograph/probes"
+	"github.com/barograph/barograph/web"
 )
 
 // Config is the whole configuration of a server. Every section may be missing.
@@ -30,6 +31,7 @@ type Config struct {
 	Database    configdb.Config         `yaml:"database"`
 	Bus         bus.Config              `yaml:"bus"`
 	API         api.Config              `yaml:"api"`
+	Web         web.Config              `yaml:"web"`
 	Ingest      ingest.Config           `yaml:"ingest"`
 	Sources     []ingest.SourceConfig   `yaml:"sources"` // whom rules may have asked for their series
 	Probes      probes.Config           `yaml:"probes"`
@@ -87,6 +89,7 @@ func DefaultConfig() Config {
 		Database: configdb.DefaultConfig(),
 		Bus:      bus.DefaultConfig(),
 		API:      api.DefaultConfig(),
+		Web:      web.DefaultConfig(),
 		Ingest:   ingest.DefaultConfig(),
 		Probes:   probes.DefaultConfig(),
 		Forecast: forecast.DefaultConfig(),
@@ -116,16 +119,16 @@ func (c Config) Validate() error {
 		p.Merge("store.embedded", c.Store.Embedded.Validate())
 	case EngineInfluxDB:
 		p.Merge("store.influxdb", c.Store.InfluxDB.Validate())
-		p.Merge("store.spool", c.Store.Spool.Validate())
 	case EnginePrometheus:
 		p.Merge("store.prometheus", c.Store.Prometheus.Validate())
-		p.Merge("store.spool", c.Store.Spool.Validate())
 	default:
 		p.Addf("store.engine", "%q is not one of %s, %s, %s", c.Store.Engine, EngineEmbedded, EngineInfluxDB, EnginePrometheus)
 	}
+	p.Merge("store.spool", c.Store.Spool.Validate())
 	p.Merge("database", c.Database.Validate())
 	p.Merge("bus", c.Bus.Validate())
 	p.Merge("api", c.API.Validate())
+	p.Merge("web", c.Web.Validate())
 	p.Merge("ingest", c.Ingest.Validate())
 	p.Merge("sources", ingest.ValidateSources(c.Sources))
 	p.Merge("probes", c.Probes.Validate())

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -63,18 +64,18 @@ type Importer struct {
 
 // Run returns what was done. All of it is done, or nothing.
 func (i Importer) Run(ctx context.Context) (done transfer.Plan, err error) {
-	draft, err := transfer.Decode(i.Text)
-	if err != nil {
-		return done, err
+	draft, unread := transfer.Decode(i.Text)
+	if unread != nil && (!draft.Readable() || databaseExists(i.Config, i.Dir) != nil) {
+		return done, unread
 	}
 	db, err := configdb.Open(ctx, i.Config.Database, configdb.Deps{Dir: i.Dir})
 	if err != nil {
-		return done, err
+		return done, cmp.Or(unread, err)
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 	is, err := db.Configuration(ctx)
 	if err != nil {
-		return done, err
+		return done, cmp.Or(unread, err)
 	}
 	shown, err := draft.Plan(is, i.options())
 	if err != nil {

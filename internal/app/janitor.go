@@ -8,12 +8,13 @@ import (
 	"github.com/barograph/barograph"
 )
 
-// janitor forgets old events, so that the database does not grow for ever. One
-// server at a time does it.
+// janitor forgets old events and sessions that are over, so that the database
+// does not grow for ever. One server at a time does it.
 type janitor struct {
-	events interface {
+	db interface {
 		Prune(ctx context.Context, before time.Time) (int, error)
 		PruneType(ctx context.Context, t barograph.EventType, before time.Time) (int, error)
+		DeleteSessionsOver(ctx context.Context, before time.Time) error
 	}
 	shares interface{ HoldsID(id string) bool }
 	keep   time.Duration
@@ -42,11 +43,15 @@ func (j janitor) forget(ctx context.Context) {
 	if !j.shares.HoldsID("janitor") {
 		return
 	}
+	// Sessions live by the wall clock.
+	if err := j.db.DeleteSessionsOver(ctx, time.Now()); err != nil && ctx.Err() == nil {
+		j.log.WarnContext(ctx, "sessions that are over could not be deleted", "err", err)
+	}
 	now := j.clock.Now()
-	n, err := j.events.Prune(ctx, now.Add(-j.keep))
+	n, err := j.db.Prune(ctx, now.Add(-j.keep))
 	if err == nil {
 		var alive int
-		alive, err = j.events.PruneType(ctx, barograph.EventWatchdog, now.Add(-keepWatchdog))
+		alive, err = j.db.PruneType(ctx, barograph.EventWatchdog, now.Add(-keepWatchdog))
 		n += alive
 	}
 	switch {

@@ -51,7 +51,52 @@ func TestJanitorForgetsOldEvents(t *testing.T) {
 	}
 }
 
+// TestJanitorForgetsSessionsThatAreOver by the wall clock, also where the server's
+// own is ahead.
+func TestJanitorForgetsSessionsThatAreOver(t *testing.T) {
+	t.Parallel()
+	db, err := configdb.Open(t.Context(), configdb.DefaultConfig(), configdb.Deps{Dir: t.TempDir()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	token, key := barograph.Token{ID: "tok_1", Name: "ops", Role: barograph.RoleViewer}, barograph.KeyHash{1}
+	err = errors.Join(db.CreateToken(t.Context(), token, key), db.CreateSession(t.Context(), token.ID, key, time.Now().Add(barograph.Day)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	witness := sessionWitness{DB: db}
+	janitor{&witness, everything{}, barograph.Day, ahead{}, slog.New(slog.DiscardHandler)}.forget(t.Context())
+	if _, err := db.SessionByKey(t.Context(), key); err != nil || time.Since(witness.before).Abs() > time.Minute {
+		t.Errorf("sessions until %s are deleted, and one of a day: %v", witness.before, err)
+	}
+}
+
+// sessionWitness sees which sessions are deleted.
+type sessionWitness struct {
+	*configdb.DB
+
+	before time.Time
+}
+
+// DeleteSessionsOver deletes them.
+func (w *sessionWitness) DeleteSessionsOver(ctx context.Context, before time.Time) error {
+	w.before = before
+	return w.DB.DeleteSessionsOver(ctx, before)
+}
+
+// ahead is a clock that is ten days ahead.
+type ahead struct{ barograph.WallClock }
+
+// Now returns the time in ten days.
+func (ahead) Now() time.Time { return time.Now().Add(10 * barograph.Day) }
+
 type pruner struct{ before []time.Time }
+
+// DeleteSessionsOver fails.
+func (p *pruner) DeleteSessionsOver(context.Context, time.Time) error {
+	return errors.New("the database is busy")
+}
 
 func (p *pruner) Prune(_ context.Context, before time.Time) (int, error) {
 	p.before = append(p.before, before)

@@ -19,7 +19,7 @@ import (
 )
 
 // addHTTP binds the address and adds the HTTP server.
-func (a *App) addHTTP(ctx context.Context, handler *api.API) error {
+func (a *App) addHTTP(ctx context.Context, handler front) error {
 	if err := a.loadCertificate(); err != nil {
 		return err
 	}
@@ -37,7 +37,7 @@ func (a *App) addHTTP(ctx context.Context, handler *api.API) error {
 	unused := &unusedConns{conns: map[net.Conn]bool{}}
 	server.ConnState = unused.follow
 	server.RegisterOnShutdown(func() {
-		handler.Close()
+		handler.close()
 		unused.close()
 	})
 	a.life.add("http", func(ctx context.Context) error { return a.serve(ctx, server) })

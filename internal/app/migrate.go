@@ -71,8 +71,12 @@ type cursor struct {
 	Database *configdb.Copied
 }
 
-// Run moves everything. Its result is what was done also if that was not all.
+// Run moves everything. Its result is what was done also if that was not all. An
+// error of KindInvalid says that it was not begun.
 func (m Migration) Run(ctx context.Context) (done Migrated, err error) {
+	if err := m.validate(); err != nil {
+		return done, err
+	}
 	unlock, err := m.lock()
 	if err != nil {
 		return done, err
@@ -94,6 +98,20 @@ func (m Migration) Run(ctx context.Context) (done Migrated, err error) {
 		return done, err
 	}
 	return done, m.end()
+}
+
+// validate returns an error if there is nothing that could be moved.
+func (m Migration) validate() error {
+	switch {
+	case m.Since <= 0:
+		return barograph.Errorf(barograph.KindInvalid,
+			"--since: %s is not a time that history goes back: write as 90d or 730d", barograph.Duration(m.Since))
+	case m.From.store() == m.To.store() && m.From.database() == m.To.database():
+		return barograph.Errorf(barograph.KindInvalid,
+			"nothing is to be moved: series (%s) and configuration (%s) are to stay where they are; name the new engines by --to, or another data directory by --to-data",
+			m.From.Config.Store.Engine, m.From.database())
+	}
+	return nil
 }
 
 // lock keeps servers off both directories.

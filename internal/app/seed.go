@@ -152,13 +152,9 @@ func (a *App) addTargetsOfFile(ctx context.Context, db *configdb.DB) error {
 	if err != nil {
 		return fmt.Errorf("read targets file: %w", err)
 	}
-	file, err := probes.ParseTargetsFile(a.cfg.TargetsFile, data)
+	targets, err := a.readTargets(a.cfg.TargetsFile, data)
 	if err != nil {
 		return err
-	}
-	targets := make([]barograph.Target, 0, len(file.Targets))
-	for _, address := range file.Targets {
-		targets = append(targets, a.targetOf(file, address))
 	}
 	return a.addTargets(ctx, db, targets)
 }

@@ -47,9 +47,9 @@ const ownEvery = 10 * time.Minute
 
 // addSelfMetrics adds who writes the service's own series, as often as forecasts
 // are made.
-func (a *App) addSelfMetrics(p parts, writer barograph.SampleWriter) {
+func (a *App) addSelfMetrics(p *parts) {
 	a.life.add("own series", (&selfMetrics{
-		book: p.db, shares: p.servers, server: p.servers.ID(), set: a.metrics, stations: p.stations(), writer: writer,
+		book: p.db, shares: p.servers, server: p.servers.ID(), set: a.metrics, stations: p.stations(), writer: p.writer,
 		every: min(ownEvery, a.cfg.Forecast.Interval.Std()), clock: a.clock, log: a.log,
 	}).run)
 }

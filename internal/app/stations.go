@@ -3,7 +3,6 @@ package app
 import (
 	"context"
 	"fmt"
-	"net/http"
 	"path/filepath"
 	"time"
 
@@ -15,6 +14,8 @@ import (
 	"github.com/barograph/barograph/ingest"
 	"github.com/barograph/barograph/internal/bus"
 	"github.com/barograph/barograph/internal/configdb"
+	"github.com/barograph/barograph/internal/manage"
+	"github.com/barograph/barograph/internal/promtsdb"
 	"github.com/barograph/barograph/internal/shares"
 	"github.com/barograph/barograph/internal/telemetry"
 	"github.com/barograph/barograph/probes"
@@ -204,25 +205,28 @@ func (a *App) addProbes(db sharedDatabase, writer judgedWriter) (*probes.Schedul
 	return p, nil
 }
 
-// parts are what the API shows.
+// parts are what a server is made of.
 type parts struct {
 	store      seriesStore
-	promQL     http.Handler // nil: the store has none
+	embedded   *promtsdb.Store // the same, nil if it is another
 	db         *configdb.DB
 	servers    *shares.Shares
+	ours       sharedDatabase // db, of which servers says what is this server's
 	events     *bus.Bus
 	senders    senders
 	engine     *alerting.Engine
 	watchdog   *alerting.Watchdog
+	writer     judgedWriter
 	forecaster *forecast.Forecaster
 	curves     *forecast.Curves
 	in         *ingest.Ingest
 	sources    *ingest.Sources
 	prober     *probes.Scheduler
+	manage     *manage.Manage
 }
 
 // stations returns who says of each station whether it works.
-func (p parts) stations() map[string]func(context.Context) error {
+func (p *parts) stations() map[string]func(context.Context) error {
 	return map[string]func(context.Context) error{
 		"series_store": p.store.Healthy, "config_database": p.db.Healthy, "servers": p.servers.Healthy, "bus": p.events.Healthy,
 		"relay": p.senders.relay.Healthy, "dispatcher": p.senders.dispatcher.Healthy, "watchdog": p.watchdog.Healthy,
@@ -230,7 +234,20 @@ func (p parts) stations() map[string]func(context.Context) error {
 	}
 }
 
-func (a *App) newAPI(p parts) (*api.API, error) {
+// newManage returns what people do, for all who let them.
+func (a *App) newManage(p *parts) (*manage.Manage, error) {
+	return manage.New(manage.Options{
+		Hosts: p.db, HostKeys: p.db, Checks: p.db, Targets: p.db,
+		Rules: p.db, Sources: p.sources, Restorer: p.engine,
+		Backtester:    newBacktester(p.store, a.cfg.Forecast, a.cfg.Alerting, a.clock),
+		Subscriptions: p.db, Channels: a.cfg.Delivery, Secrets: p.db, Endpoints: p.senders.dispatcher,
+		Events: p.db, Replayer: alerting.NewReplayer(p.db, a.clock, p.senders.wake),
+		Silences: p.db, Warnings: p.db, Acknowledger: p.engine, Tokens: p.db,
+		NewWebhookSecret: alerting.NewWebhookSecret, Clock: a.clock, Logger: a.log,
+	})
+}
+
+func (a *App) newAPI(p *parts) (*api.API, error) {
 	copies, err := a.newBackups(p.db, p.store)
 	if err != nil {
 		return nil, err
@@ -240,14 +257,13 @@ func (a *App) newAPI(p parts) (*api.API, error) {
 	a.addAnswers(others, p.events, forecasts, sources)
 	return api.New(api.Options{
 		Config: a.cfg.API,
-		Hosts:  p.db, HostKeys: p.db, Seen: p.db, Checks: p.db, Targets: p.db, Rules: p.db, Sources: sources, Series: p.store, Restorer: p.engine, Subscriptions: p.db, Events: p.db,
-		Backtests:   newBacktester(p.store, a.cfg.Forecast, a.cfg.Alerting, a.clock),
-		Predictions: p.db, Forecasts: forecasts, Curves: p.curves, Scorecards: p.db, Tokens: p.db, Keys: p.db,
-		Subscriber: p.events, NewWebhookSecret: alerting.NewWebhookSecret, ShellEquivalent: agent.Equivalent,
+		Manage: p.manage,
+		Hosts:  p.db, Seen: p.db, Checks: p.db, Targets: p.db, Rules: p.db, Sources: sources, Series: p.store,
+		Subscriptions: p.db, Deliveries: p.db, Silences: p.db, Audit: p.db, Events: p.db, Predictions: p.db,
+		Forecasts: forecasts, Curves: p.curves, Scorecards: p.db, Tokens: p.db, Keys: p.db,
+		Subscriber: p.events, ShellEquivalent: agent.Equivalent,
 		Submit: p.in.Submit(), Samples: p.in.Samples(), LineProtocol: p.in.LineProtocol(), RemoteWrite: p.in.RemoteWrite(),
-		PromQL: p.promQL, Metrics: telemetry.MetricsHandler(a.metrics),
-		Channels: a.cfg.Delivery, Endpoints: p.senders.dispatcher, Secrets: p.db, Deliveries: p.db,
-		Replayer: alerting.NewReplayer(p.db, a.clock, p.senders.wake), Silences: p.db, Acknowledger: p.engine, Audit: p.db,
+		PromQL: a.promQL(p.embedded, p.db, p.curves), Metrics: telemetry.MetricsHandler(a.metrics),
 		Backups: copies, Stations: p.stations(),
 		Clock: a.clock, Logger: a.log, Set: a.metrics,
 	})

@@ -93,6 +93,7 @@ func TestRemoteConfig(t *testing.T) {
 		{func(c *bus.Config) { c.URL = "nats://h:4222,user:s3cret@h2" }, `url: number 2, "…" is not an address`},
 		{func(c *bus.Config) { c.URL = "https://h/s3cret?token=s3cret#s3cret" }, `url: "https://h/…" is not an address`},
 		{func(c *bus.Config) { c.URL = "nats://h:4222?token=s3cret" }, `url: "nats://h:4222/…" has something after the port`},
+		{func(c *bus.Config) { c.URL = "s3cret:4222" }, "have commas between them; it is not shown, as it may hold a password"},
 		{func(c *bus.Config) { c.URL = "http://a:4222" }, "url: "},
 		{func(c *bus.Config) { c.URL = "nats://a:4222," }, "url: "},
 		{func(c *bus.Config) { c.URL = "nats://:4222" }, "url: "},

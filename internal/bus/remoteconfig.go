@@ -80,7 +80,7 @@ func addressProblem(address string) string {
 	u, err := url.Parse(address)
 	switch {
 	case err != nil || u.Hostname() == "" || u.Scheme != "nats" && u.Scheme != "tls":
-		return fmt.Sprintf("%q is not an address such as nats://127.0.0.1:4222 or tls://nats.example.com:4222; several have commas between them", redact(u))
+		return fmt.Sprintf("%q is not an address such as nats://127.0.0.1:4222 or tls://nats.example.com:4222; several have commas between them%s", redact(u), whyHidden(u))
 	case u.User != nil:
 		return fmt.Sprintf("%q has a user name, password or token in it: put that into username and password_file, or token_file", redact(u))
 	case strings.Trim(u.Path, "/") != "" || u.RawQuery != "" || u.Fragment != "":
@@ -92,7 +92,7 @@ func addressProblem(address string) string {
 // redact returns of the address what can't be secret: in one that is mistyped a
 // password can be anywhere but in the host.
 func redact(u *url.URL) string {
-	if u == nil || u.Host == "" {
+	if whyHidden(u) != "" {
 		return "…"
 	}
 	shown := url.URL{Scheme: u.Scheme, Host: u.Host}
@@ -103,6 +103,14 @@ func redact(u *url.URL) string {
 		return shown.String() + "/…"
 	}
 	return shown.String()
+}
+
+// whyHidden says why nothing of an address is shown, "" if it is.
+func whyHidden(u *url.URL) string {
+	if u == nil || u.Host == "" {
+		return "; it is not shown, as it may hold a password"
+	}
+	return ""
 }
 
 func (c Config) validateIdentity(p *barograph.Problems) {

@@ -17,14 +17,26 @@ type Chart struct {
 	History  []Point // oldest first
 	// Now parts what is known from what is expected; zero: there is no such line.
 	Now time.Time
+	// From is where the chart begins at the latest; zero: with what there is.
+	From time.Time
 	// Until is where the chart ends at least; zero: with what there is to draw.
 	Until  time.Time
 	Course []Point    // what is expected, oldest first
 	Band   []Interval // around the course, oldest first
+	// Bands are further ones around the course, widest first; with them, Band
+	// may be left out.
+	Bands []Band
+	// Series are further ones on the same axes, those that matter most first;
+	// with them, History may be left out.
+	Series []Series
 	Limit  *Limit
 	ETA    *barograph.ETA
-	Events []Event
-	Zone   *time.Location // of the labels; nil: UTC
+	// Announced is what was said over time, oldest first; it is drawn below, one
+	// row each.
+	Announced []Announcement
+	Spans     []Span
+	Events    []Event
+	Zone      *time.Location // of the labels; nil: UTC
 }
 
 // Point is a value at a time.
@@ -89,10 +101,27 @@ func (s *span) add(v float64) {
 
 func (s *span) empty() bool { return s.low > s.high }
 
+// clean returns the chart with texts that can be drawn.
+func (c Chart) clean() Chart {
+	c.Title, c.Subtitle = clean(c.Title), clean(c.Subtitle)
+	c.Unit = Unit(clean(string(c.Unit)))
+	c.Series, c.Spans, c.Events = slices.Clone(c.Series), slices.Clone(c.Spans), slices.Clone(c.Events)
+	for i := range c.Series {
+		c.Series[i].Name = clean(c.Series[i].Name)
+	}
+	for i := range c.Spans {
+		c.Spans[i].Label = clean(c.Spans[i].Label)
+	}
+	for i := range c.Events {
+		c.Events[i].Label = clean(c.Events[i].Label)
+	}
+	return c
+}
+
 // frame returns what the chart shows.
 func (c Chart) frame() (frame, error) {
 	times, values := newSpan(), newSpan()
-	for _, points := range [][]Point{c.History, c.Course} {
+	for _, points := range c.curves() {
 		for _, p := range points {
 			if finite(p.Value) {
 				times.add(seconds(p.At))
@@ -103,7 +132,7 @@ func (c Chart) frame() (frame, error) {
 	if values.empty() {
 		return frame{}, ErrEmpty
 	}
-	for _, at := range []time.Time{c.Now, c.Until} {
+	for _, at := range []time.Time{c.Now, c.From, c.Until} {
 		if !at.IsZero() {
 			times.add(seconds(at))
 		}
@@ -128,12 +157,23 @@ func (c Chart) addBand(values *span) {
 	if room == 0 {
 		low, high = math.Inf(-1), math.Inf(1)
 	}
-	for _, b := range c.Band {
-		if finite(b.Low) && finite(b.High) {
-			values.add(max(b.Low, low))
-			values.add(min(b.High, high))
+	for _, band := range c.bands() {
+		for _, b := range band {
+			if finite(b.Low) && finite(b.High) {
+				values.add(max(b.Low, low))
+				values.add(min(b.High, high))
+			}
 		}
 	}
+}
+
+// curves returns the points of all lines.
+func (c Chart) curves() [][]Point {
+	curves := [][]Point{c.History, c.Course}
+	for _, s := range c.drawn() {
+		curves = append(curves, s.Points)
+	}
+	return curves
 }
 
 // pad leaves some air around the values, but not below a zero that nothing
@@ -169,33 +209,25 @@ func (c Chart) course() []Point {
 	return append([]Point{last}, c.Course...)
 }
 
-// band returns the band, beginning where the history ends.
-func (c Chart) band() []Interval {
-	last, ok := c.last()
-	if !ok || len(c.Band) == 0 || !last.At.Before(c.Band[0].At) {
-		return c.Band
+// bands returns all bands, widest first.
+func (c Chart) bands() [][]Interval {
+	bands := make([][]Interval, 0, len(c.Bands)+1)
+	for _, b := range c.Bands {
+		bands = append(bands, b.Intervals)
 	}
-	return append([]Interval{{last.At, last.Value, last.Value}}, c.Band...)
+	if len(c.Band) > 0 {
+		bands = append(bands, c.Band)
+	}
+	return bands
 }
 
-// lines returns the known points as runs without long gaps.
-func lines(points []Point) [][]Point {
-	known := make([]Point, 0, len(points))
-	for _, p := range points {
-		if finite(p.Value) {
-			known = append(known, p)
-		}
+// joined returns a band, beginning where the history ends.
+func (c Chart) joined(band []Interval) []Interval {
+	last, ok := c.last()
+	if !ok || len(band) == 0 || !last.At.Before(band[0].At) {
+		return band
 	}
-	gap := gapSteps * spacing(known)
-	var runs [][]Point
-	start := 0
-	for i := 1; i <= len(known); i++ {
-		if i == len(known) || known[i].At.Sub(known[i-1].At) > gap {
-			runs = append(runs, known[start:i])
-			start = i
-		}
-	}
-	return runs
+	return append([]Interval{{last.At, last.Value, last.Value}}, band...)
 }
 
 // spacing returns the median distance of the points.

@@ -78,18 +78,27 @@ func (c Chart) SVG(w io.Writer, size Size) error {
 
 // render draws the chart on a canvas and writes that.
 func (c Chart) render(size Size, w io.Writer, canvas func() vg.CanvasWriterTo) error {
-	if err := size.validate(); err != nil {
-		return err
-	}
-	f, err := c.frame()
+	d, err := c.drawing(size)
 	if err != nil {
 		return err
 	}
 	surface := canvas()
-	d := drawing{chart: c, frame: f, size: size}
 	d.draw(draw.New(surface))
 	if _, err := surface.WriteTo(w); err != nil {
 		return fmt.Errorf("write chart: %w", err)
 	}
 	return nil
+}
+
+// drawing returns the chart, ready to be drawn.
+func (c Chart) drawing(size Size) (*drawing, error) {
+	if err := size.validate(); err != nil {
+		return nil, err
+	}
+	c = c.clean()
+	f, err := c.frame()
+	if err != nil {
+		return nil, err
+	}
+	return &drawing{chart: c, frame: f, size: size, grain: 1}, nil
 }

@@ -45,6 +45,9 @@ func (c Chart) Text(size TextSize) (string, error) {
 	t.drawBand()
 	t.drawLimit()
 	t.drawNow()
+	for _, s := range c.drawn() {
+		t.drawCurve(lines(s.Points), 1)
+	}
 	t.drawCurve(lines(c.course()), 2)
 	t.drawCurve(lines(c.History), 1)
 	t.drawETA()
@@ -72,7 +75,7 @@ func (t *textChart) layOut(columns, rows int) {
 	t.height = rows - 2
 	at, labels := t.chart.Unit.valueTicks(t.frame.low, t.frame.high, max(2, t.height/2))
 	if l := t.chart.Limit; l != nil && finite(l.Value) {
-		at, labels = append(at, l.Value), append(labels, t.chart.Unit.format(l.Value))
+		at, labels = append(at, l.Value), append(labels, t.chart.Unit.Format(l.Value))
 	}
 	t.labels = make([]string, t.height)
 	for i, v := range at {
@@ -110,7 +113,7 @@ func (t *textChart) column(at float64) int {
 }
 
 func (t *textChart) drawBand() {
-	for _, b := range t.chart.band() {
+	for _, b := range t.chart.joined(t.chart.Band) {
 		if !finite(b.Low) || !finite(b.High) {
 			continue
 		}

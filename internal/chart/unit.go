@@ -127,15 +127,33 @@ func formatTick(v, step float64) string {
 	return strconv.FormatFloat(v, 'f', decimals, 64)
 }
 
-// format writes one value with four significant digits.
-func (u Unit) format(v float64) string {
+// Format writes one value with four significant digits and its unit, as "87.3 %"
+// or "1.25 GiB"; one that is not finite is a dash.
+func (u Unit) Format(v float64) string {
+	if !finite(v) {
+		return "–"
+	}
 	s := u.scale(math.Abs(v))
 	if v == 0 {
-		s = scaled{1, ""}
+		s = u.zero()
 	}
 	v /= s.base()
 	if a := math.Abs(v); a >= 1e4 && a < 1e7 {
 		return strconv.FormatFloat(v, 'f', 0, 64) + s.name
 	}
 	return strconv.FormatFloat(v, 'g', 4, 64) + s.name
+}
+
+// zero returns the scale in which nothing is written.
+func (u Unit) zero() scaled {
+	switch u {
+	case UnitRatio:
+		return scaled{1, " %"}
+	case UnitBytes:
+		return scaled{1, " B"}
+	case UnitSeconds:
+		return scaled{1, " s"}
+	case UnitNone:
+	}
+	return u.scale(1)
 }

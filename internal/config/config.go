@@ -159,6 +159,10 @@ func (d *decoder) secretFile(n *yaml.Node, v reflect.Value, path string) {
 		d.addf(n, path, "is %s, want the name of a file", describe(n))
 		return
 	}
+	if strings.Contains(name, "://") {
+		d.addf(n, path, "%q is an address, want the name of a file that holds it", name)
+		return
+	}
 	text, err := os.ReadFile(name) //nolint:gosec // the operator names the file
 	if err != nil {
 		d.addf(n, path, "%s", err)

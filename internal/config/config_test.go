@@ -2,6 +2,7 @@ package config_test
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"strings"
@@ -29,6 +30,7 @@ type settings struct {
 	Networks []string           `yaml:"networks"`
 	Labels   map[string]string  `yaml:"labels"`
 	Optional *int               `yaml:"optional"`
+	Backup   mail               `yaml:"backup"`
 }
 
 func defaults() settings {
@@ -94,6 +96,8 @@ networks: 10.0.0.0/8
 listen: a
 listen: b
 labels: [1]
+optional: amqp://u:hunter2@h
+backup: {password_file: "amqp://u:hunter2@h"}
 `), &cfg, noEnv)
 	e, ok := errors.AsType[*barograph.Error](err)
 	if !ok || e.Kind != barograph.KindInvalid {
@@ -107,12 +111,14 @@ labels: [1]
 		`interval: line 1, column 11: "soon" is not a duration: write a number with a unit, as 30s, 5m, 12h, 7d or 2w`,
 		`ratio: line 2, column 8: ".nan" is not a number`,
 		`on: line 3, column 5: "perhaps" is not true or false`,
-		`lissten: line 4, column 1: unknown key; allowed here: interval, labels, listen, mail, networks, on, optional, ratio`,
+		`lissten: line 4, column 1: unknown key; allowed here: backup, interval, labels, listen, mail, networks, on, optional, ratio`,
 		`mail.port: line 6, column 9: "many" is not a whole number`,
 		`mail.password: line 7, column 3: is a secret and does not belong into this file: put it into a file of its own and name that by password_file, or set BAROGRAPH_MAIL_PASSWORD`,
 		`networks: line 8, column 11: is "10.0.0.0/8", want a list`,
 		`listen: line 10, column 1: is given twice, first in line 9`,
 		`labels: line 11, column 9: is a list, want keys with values`,
+		`optional: line 12, column 11: "amqp://…@h" is not a whole number`,
+		`backup.password_file: line 13, column 25: "amqp://…@h" is an address, want the name of a file that holds it`,
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("problems (-want +got):\n%s", diff)
@@ -154,6 +160,30 @@ func TestEncodeRedactsSecrets(t *testing.T) {
 	}
 	if s := string(out); strings.Contains(s, "hunter2") || !strings.Contains(s, "password: <secret>") {
 		t.Errorf("Encode = %s, want the password redacted", s)
+	}
+}
+
+func TestJoin(t *testing.T) {
+	t.Parallel()
+	problems := func(fields ...string) error {
+		var p barograph.Problems
+		for _, f := range fields {
+			p.Addf(f, "bad")
+		}
+		return p.Err("text")
+	}
+	for _, tt := range []struct {
+		unread, invalid error
+		want            string
+	}{
+		{nil, nil, "<nil>"},
+		{problems("a"), nil, "invalid thing: a: bad"},
+		{nil, problems("a"), "invalid thing: a: bad"},
+		{problems("a", "b[0]"), problems("a", "ab", "b[0].c", "b[1].c"), "invalid thing: a: bad; b[0]: bad; ab: bad; b[1].c: bad"},
+	} {
+		if got := fmt.Sprint(config.Join("thing", tt.unread, tt.invalid)); got != tt.want {
+			t.Errorf("got %s, want %s", got, tt.want)
+		}
 	}
 }
 

@@ -1,10 +1,14 @@
 package config
 
 import (
+	"errors"
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/barograph/barograph"
 )
 
 // Defaulter is what knows its own defaults. Decode asks for those of the items
@@ -29,6 +33,33 @@ func Lines(data []byte) func(path string) int {
 			path = path[:max(0, strings.LastIndexAny(path, ".["))]
 		}
 	}
+}
+
+// Join joins what is wrong with the text of a thing, as of Decode, and with its
+// values. What can't be read has no value to speak of.
+func Join(thing string, unread, invalid error) error {
+	var p barograph.Problems
+	p.Merge("", unread)
+	for _, f := range fieldErrors(invalid) {
+		told := func(u barograph.FieldError) bool { return within(f.Field, u.Field) }
+		if !slices.ContainsFunc(fieldErrors(unread), told) {
+			p.Addf(f.Field, "%s", f.Message)
+		}
+	}
+	return p.Err(thing)
+}
+
+func fieldErrors(err error) []barograph.FieldError {
+	if e, ok := errors.AsType[*barograph.Error](err); ok {
+		return e.Fields
+	}
+	return nil
+}
+
+// within reports whether a path is the other one, or below it.
+func within(path, other string) bool {
+	rest, ok := strings.CutPrefix(path, other)
+	return ok && (rest == "" || rest[0] == '.' || rest[0] == '[')
 }
 
 func addLines(known map[string]int, n *yaml.Node, path string) {

@@ -36,6 +36,7 @@ func (db *DB) Breaches(ctx context.Context, f barograph.PredictionFilter, p baro
 	var where filter
 	where.equal("t.rule_id", string(f.RuleID))
 	where.equal("t.host", f.Host)
+	where.label("t.series_labels", "target", f.Target)
 	switch f.State {
 	case "":
 	case barograph.PredictionOpen:

@@ -47,6 +47,9 @@ func (c Config) Validate() error {
 	if strings.TrimSpace(c.Path) == "" && c.URL == "" {
 		p.Addf("path", "is missing: name a file, as barograph.db")
 	}
+	if strings.Contains(c.Path, "://") {
+		p.Addf("path", "%q is an address, not a file of SQLite: leave it out, and give that of PostgreSQL by url_file", c.Path)
+	}
 	if strings.ContainsRune(c.Path, 0) {
 		p.Addf("path", "%q holds a NUL byte", c.Path)
 	}

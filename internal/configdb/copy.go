@@ -14,7 +14,8 @@ import (
 )
 
 // copiedTables are all that hold something of the operator's, each after those
-// that it refers to. Which servers work on a database is not copied with it.
+// that it refers to. Which servers work on a database, and who is signed in, is
+// not copied with it: a copy lets nobody in but by a token.
 func copiedTables() []string {
 	return []string{
 		"hosts", "checks", "targets", "rules", "subscriptions", "endpoints", "tokens", "silences",
@@ -28,7 +29,8 @@ type Copied struct{ Tables, Rows int }
 
 // CopyTo copies all that the database holds, as it is at one moment, secrets and
 // history included, into another one, which must hold nothing yet. Either all of
-// it is there then, or nothing.
+// it is there then, or nothing. Sessions are left out: whoever was signed in does
+// so again.
 func (db *DB) CopyTo(ctx context.Context, to *DB) (done Copied, err error) {
 	err = to.writeWithin(ctx, wholeWork, func(into *tx) error {
 		done = Copied{} // it may run again
@@ -196,20 +198,20 @@ func (db *DB) Snapshot(ctx context.Context, path string) (err error) {
 	if _, err := pool.ExecContext(ctx, "VACUUM INTO ?", path); err != nil {
 		return db.explain(fmt.Errorf("snapshot: %w", err))
 	}
-	return forgetServers(ctx, sqlite{path: path, busy: own.busy})
+	return forgetPresence(ctx, sqlite{path: path, busy: own.busy})
 }
 
-// forgetServers frees, in a copy of a database, what the servers hold that work
-// on the database itself.
-func forgetServers(ctx context.Context, file sqlite) (err error) {
+// forgetPresence frees, in a copy of a database, what the servers hold that work
+// on the database itself, and signs everybody out.
+func forgetPresence(ctx context.Context, file sqlite) (err error) {
 	pool, err := file.pool(ctx, 1, "immediate")
 	if err != nil {
 		return fmt.Errorf("open the snapshot: %w", err)
 	}
 	defer func() { err = errors.Join(err, pool.Close()) }()
-	for _, query := range []string{"DELETE FROM servers", "UPDATE leases SET holder = ''"} {
+	for _, query := range []string{"DELETE FROM servers", "UPDATE leases SET holder = ''", "DELETE FROM sessions"} {
 		if _, err := pool.ExecContext(ctx, query); err != nil {
-			return fmt.Errorf("free what servers hold in the snapshot: %w", err)
+			return fmt.Errorf("forget in the snapshot who works and is signed in: %w", err)
 		}
 	}
 	return nil

@@ -1,6 +1,6 @@
 // Package configdb keeps what must not be lost and is not a sample: hosts,
-// checks, targets, rules, subscriptions, silences and tokens, the history of
-// predictions, breaches, events and deliveries, and who changed what people are
+// checks, targets, rules, subscriptions, silences, tokens and sessions, the history
+// of predictions, breaches, events and deliveries, and who changed what people are
 // told. It is SQLite in one file, or PostgreSQL if Config.URL says where that is.
 //
 //	db, err := configdb.Open(ctx, configdb.DefaultConfig(), configdb.Deps{Dir: dataDir, Log: log, Metrics: set})

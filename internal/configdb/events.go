@@ -52,6 +52,9 @@ func (db *DB) Events(ctx context.Context, f barograph.EventFilter, p barograph.P
 		where.and("t.severity_rank >= ?", rank)
 	}
 	where.within("t.happened_at", f.From, f.To)
+	if f.About != "" { // one table for all events has no column for each thing; rule, host and time make the rest few
+		where.and("t.body LIKE ?", `%"id":"`+f.About+`"%`)
+	}
 	rest, args := where.newestFirst(p)
 	events, err := eventTable().query(ctx, db, rest, args...)
 	return events, db.explain(err)

@@ -1,6 +1,7 @@
 package configdb
 
 import (
+	"encoding/json"
 	"strconv"
 	"strings"
 	"time"
@@ -25,6 +26,16 @@ func (f *filter) equal(column, value string) {
 	if value != "" {
 		f.and(column+" = ?", value)
 	}
+}
+
+// label adds a condition on labels, which are kept as JSON, unless the value is
+// "". What is looked for can't be within a name or value: quotes are escaped there.
+func (f *filter) label(column, name, value string) {
+	if value == "" {
+		return
+	}
+	pair, _ := json.Marshal(map[string]string{name: value}) // never fails
+	f.and("REPLACE("+column+", ?, '') <> "+column, strings.Trim(string(pair), "{}"))
 }
 
 // within adds conditions for from ≤ column < to; zero times are no bounds.

@@ -2,6 +2,7 @@ package configdb
 
 import (
 	"context"
+	"database/sql"
 	"fmt"
 	"time"
 
@@ -33,6 +34,27 @@ func (db *DB) Hosts(ctx context.Context, p barograph.Page) ([]barograph.Host, er
 // Host returns the host with the identifier.
 func (db *DB) Host(ctx context.Context, id barograph.HostID) (barograph.Host, error) {
 	return one(ctx, db, hostTable(), string(id))
+}
+
+// SilentHosts returns the hosts that are silent, those for longest first and at
+// most so many of them, and how many there are.
+func (db *DB) SilentHosts(ctx context.Context, limit int) (found []barograph.Host, all int, err error) {
+	err = db.read(ctx, func(x *tx) error {
+		counted, err := collect(ctx, x, func(rows *sql.Rows, n *int) error { return rows.Scan(n) },
+			"SELECT COUNT(*) FROM hosts WHERE silent_since IS NOT NULL")
+		if err != nil {
+			return fmt.Errorf("count silent hosts: %w", err)
+		}
+		if all = counted[0]; all == 0 {
+			return nil
+		}
+		var where filter
+		where.and("t.silent_since IS NOT NULL")
+		rest, args := where.rest("t.silent_since, t.id", limit)
+		found, err = hostTable().query(ctx, x, rest, args...)
+		return err
+	})
+	return found, all, err
 }
 
 // HostByName returns the host of that name.

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -94,6 +95,9 @@ func parseURL(secret barograph.Secret) (*pgx.ConnConfig, error) {
 	if parseErr != nil {
 		return nil, errors.New("is no address: " + form) //nolint:err113 // it becomes the text of a problem
 	}
+	if mode := parts.Query().Get("sslmode"); mode != "" && !slices.Contains(sslModes(), mode) {
+		return nil, fmt.Errorf("sslmode %q is not one of %s", mode, strings.Join(sslModes(), ", ")) //nolint:err113 // as above
+	}
 	// What is wrong is told of the address without its passwords.
 	parts.User = url.User("user")
 	query := parts.Query()
@@ -105,6 +109,10 @@ func parseURL(secret barograph.Secret) (*pgx.ConnConfig, error) {
 		return nil, fmt.Errorf("can't be used: %w", err)
 	}
 	return nil, errors.New("is no address: " + form) //nolint:err113 // it becomes the text of a problem
+}
+
+func sslModes() []string {
+	return []string{"disable", "allow", "prefer", "require", "verify-ca", "verify-full"}
 }
 
 // dialer returns one whose connections are found to be broken although nobody

@@ -46,6 +46,11 @@ func TestPostgres(t *testing.T) {
 	t.Run("Turn", x.testTurn)
 	t.Run("Migration", x.testMigration)
 	t.Run("Schemas", x.testSchemas)
+	t.Run("Sessions", func(t *testing.T) {
+		db := openConfig(t, server.Config(t))
+		mostSessions(t, db)
+		sessionsStayBehind(t, db)
+	})
 }
 
 // onPostgres is a set of tests on one server.
@@ -449,6 +454,15 @@ func TestConfigURL(t *testing.T) {
 		wantField(t, cfg, want)
 	}
 	cfg := configdb.DefaultConfig()
+	cfg.URL = "postgres://u:s3cret@h/db?sslmode=full"
+	const want = `sslmode "full" is not one of disable, allow, prefer, require, verify-ca, verify-full`
+	if err := cfg.Validate(); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "s3cret") {
+		t.Errorf("%v, want %s", err, want)
+	}
+	cfg = configdb.DefaultConfig()
+	cfg.Path = "postgres://u:s3cret@h/db"
+	wantField(t, cfg, "path")
+	cfg = configdb.DefaultConfig()
 	cfg.URL, cfg.Path = "postgres://h/db", "/var/lib/other.db"
 	wantField(t, cfg, "path")
 	cfg = configdb.DefaultConfig()

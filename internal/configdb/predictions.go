@@ -38,6 +38,7 @@ func (db *DB) Predictions(ctx context.Context, f barograph.PredictionFilter, p b
 	var where filter
 	where.equal("t.rule_id", string(f.RuleID))
 	where.equal("t.host", f.Host)
+	where.label("t.series_labels", "target", f.Target)
 	where.equal("t.state", string(f.State))
 	where.within("t.opened_at", f.From, f.To)
 	where.within("t.closed_at", f.EndedFrom, time.Time{})

@@ -45,6 +45,7 @@ type Wishes interface {
 	Subscriptions
 	Tokens
 	TokenKeys
+	Sessions
 }
 
 // Interventions are what people do about what they are told, and who did.
@@ -96,6 +97,7 @@ type HostKeys interface {
 type HostReports interface {
 	MarkSeen(ctx context.Context, seen map[barograph.HostID]time.Time) error
 	SetCheckStatuses(ctx context.Context, id barograph.HostID, statuses []barograph.CheckStatus) error
+	SilentHosts(ctx context.Context, limit int) (found []barograph.Host, all int, err error)
 }
 
 // Checks keeps checks.
@@ -146,6 +148,15 @@ type Tokens interface {
 type TokenKeys interface {
 	TokenByKey(ctx context.Context, key barograph.KeyHash) (barograph.Token, error)
 	MarkTokenUsed(ctx context.Context, id barograph.TokenID, at time.Time) error
+}
+
+// Sessions lets in browsers that signed in with a token.
+type Sessions interface {
+	CreateSession(ctx context.Context, id barograph.TokenID, key barograph.KeyHash, expires time.Time) error
+	SessionByKey(ctx context.Context, key barograph.KeyHash) (barograph.Session, error)
+	MarkSessionUsed(ctx context.Context, key barograph.KeyHash, at, expires time.Time) error
+	DeleteSession(ctx context.Context, key barograph.KeyHash) error
+	DeleteSessionsOver(ctx context.Context, before time.Time) error
 }
 
 // Events reads and prunes events.
@@ -246,7 +257,11 @@ func Run(t *testing.T, open func(testing.TB) Database) {
 	t.Run("Hosts", s.testHosts)
 	t.Run("HostKeys", s.testHostKeys)
 	t.Run("HostReports", s.testHostReports)
+	t.Run("SilentHosts", s.testSilentHosts)
 	t.Run("Tokens", s.testTokens)
+	t.Run("Sessions", s.testSessions)
+	t.Run("SessionUse", s.testSessionUse)
+	t.Run("SessionsOver", s.testSessionsOver)
 	t.Run("Subscriptions", s.testSubscriptions)
 	t.Run("SubscriptionEndpoints", s.testSubscriptionEndpoints)
 	t.Run("SubscriptionChangedMeanwhile", s.testSubscriptionChangedMeanwhile)

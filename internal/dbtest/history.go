@@ -55,6 +55,10 @@ func (x suite) testEvents(t *testing.T) {
 		{"severity", barograph.EventFilter{MinSeverity: barograph.SeverityWarning}, []barograph.EventID{silent.ID, started.ID, opened.ID}},
 		{"high severity", barograph.EventFilter{MinSeverity: barograph.SeverityCritical}, []barograph.EventID{started.ID}},
 		{"from", barograph.EventFilter{From: day(3)}, []barograph.EventID{watchdog.ID, silent.ID}},
+		{"about a prediction", barograph.EventFilter{About: string(opened.Data.Prediction.ID)}, []barograph.EventID{opened.ID}},
+		{"about a breach", barograph.EventFilter{About: string(started.Data.Breach.ID)}, []barograph.EventID{started.ID}},
+		{"about what a breach refers to", barograph.EventFilter{About: "prd_foreseeing"}, nil},
+		{"about a part of an ID", barograph.EventFilter{About: "prd"}, nil},
 		{"to", barograph.EventFilter{To: day(3)}, []barograph.EventID{started.ID, opened.ID}},
 		{"all of it", barograph.EventFilter{Host: "b", From: day(2), To: day(3), Types: []string{"breach.*"}}, []barograph.EventID{started.ID}},
 	} {
@@ -118,6 +122,7 @@ func (x suite) testPredictions(t *testing.T) {
 	db := x.open(t)
 	ctx := t.Context()
 	a, b, c := prediction(1, "rul_a", "a"), prediction(2, "rul_b", "b"), prediction(3, "rul_a", "b")
+	b.Series.Labels, c.Series.Labels = b.Series.Labels.With("target", `<"x"}`), c.Series.Labels.With("target", `<"X"}`)
 	noError(t, db.Record(ctx, barograph.Change{Predictions: []barograph.Prediction{b, a, c}}))
 	b = closed(b, barograph.PredictionConfirmed, 31*time.Hour)
 	c = closed(c, barograph.PredictionAverted, 0)
@@ -134,6 +139,8 @@ func (x suite) testPredictions(t *testing.T) {
 		{"all", barograph.PredictionFilter{}, []barograph.PredictionID{c.ID, b.ID, a.ID}},
 		{"rule", barograph.PredictionFilter{RuleID: "rul_a"}, []barograph.PredictionID{c.ID, a.ID}},
 		{"host", barograph.PredictionFilter{Host: "b"}, []barograph.PredictionID{c.ID, b.ID}},
+		{"target", barograph.PredictionFilter{Target: `<"x"}`}, []barograph.PredictionID{b.ID}},
+		{"part of a target", barograph.PredictionFilter{Target: `"x"}`}, nil},
 		{"open", barograph.PredictionFilter{State: barograph.PredictionOpen}, []barograph.PredictionID{a.ID}},
 		{"averted", barograph.PredictionFilter{State: barograph.PredictionAverted}, []barograph.PredictionID{c.ID}},
 		{"opened within", barograph.PredictionFilter{From: day(2), To: day(3)}, []barograph.PredictionID{b.ID}},

@@ -69,6 +69,36 @@ func (x suite) testHostKeys(t *testing.T) {
 	isKind(t, "key of no host", db.SetHostKey(ctx, "hst_missing", key(3)), barograph.KindNotFound, "hst_missing")
 }
 
+func (x suite) testSilentHosts(t *testing.T) {
+	db := x.open(t)
+	ctx := t.Context()
+	silent := func(limit, want int) []barograph.Host {
+		t.Helper()
+		found, all, err := db.SilentHosts(ctx, limit)
+		noError(t, err)
+		if all != want {
+			t.Errorf("%d hosts are silent, want %d", all, want)
+		}
+		return found
+	}
+	equal(t, "without hosts", silent(10, 0), nil)
+	hosts := make([]barograph.Host, 4)
+	for n := range hosts {
+		hosts[n] = host(n + 1)
+		noError(t, db.CreateHost(ctx, hosts[n], key(byte(n+1))))
+	}
+	hosts[0].SilentSince, hosts[2].SilentSince, hosts[3].SilentSince = day(3), day(1), day(3)
+	var change barograph.Change
+	for _, h := range hosts {
+		change.Silences = append(change.Silences, barograph.HostSilence{HostID: h.ID, Since: h.SilentSince})
+	}
+	noError(t, db.Record(ctx, change))
+	equal(t, "all", silent(0, 3), []barograph.Host{hosts[2], hosts[0], hosts[3]})
+	equal(t, "those for longest", silent(2, 3), []barograph.Host{hosts[2], hosts[0]})
+	noError(t, db.Record(ctx, barograph.Change{Silences: []barograph.HostSilence{{HostID: hosts[2].ID}}}))
+	equal(t, "one returned", silent(1, 2), []barograph.Host{hosts[0]})
+}
+
 func (x suite) testHostReports(t *testing.T) {
 	db := x.open(t)
 	ctx := t.Context()

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/barograph/barograph"
+	"github.com/barograph/barograph/internal/config"
 )
 
 func hostKind() kind[host] {
@@ -59,11 +60,9 @@ func ruleKind() kind[rule] {
 		complete: nothingToAdd[rule],
 		check: func(b *planner, path string, r rule) {
 			noun, err := ruleNoun(r)
-			if err != nil {
-				b.problems.Merge(path+".series", err)
-				return
-			}
-			b.problems.Merge(path, noun.Validate())
+			var unread barograph.Problems
+			unread.Merge("series", err)
+			b.problems.Merge(path, config.Join("rule", unread.Err("rule"), noun.Validate()))
 			if r.Source != "" && b.options.CheckSource != nil {
 				b.problems.Merge(path+".source", b.options.CheckSource(r.Source))
 			}

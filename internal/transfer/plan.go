@@ -12,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/barograph/barograph"
+	"github.com/barograph/barograph/internal/config"
 )
 
 // Options are what a plan is made by.
@@ -73,7 +74,7 @@ func (p Plan) Count(a Action) (n int) {
 // Plan says how the configuration, with its secrets, becomes what the draft
 // says. A thing is known by its name, or else by its identifier: then it gets
 // the name. Secrets and keys that the draft leaves out stay. The error lists
-// everything that is wrong, with its line.
+// everything that is wrong, with its line, and what could not be read.
 func (f Draft) Plan(current barograph.Configuration, o Options) (Plan, error) {
 	is, want := documentOf(current), f.doc
 	b := &planner{options: o, endpoints: endpointIDs(is.Subscriptions)}
@@ -88,7 +89,7 @@ func (f Draft) Plan(current barograph.Configuration, o Options) (Plan, error) {
 	c.Put.Subscriptions, c.Drop.Subscriptions = nouns(b, subscriptionKind(), is.Subscriptions, want.Subscriptions, subscriptionNoun)
 	c.Put.Silences, c.Drop.Silences = nouns(b, silenceKind(), is.Silences, want.Silences, silenceNoun)
 	c.Put.Tokens, c.Drop.Tokens = nouns(b, tokenKind(), is.Tokens, want.Tokens, tokenNoun)
-	return b.plan, f.locate(b.problems.Err("document"))
+	return b.plan, config.Join("document", f.unread, f.locate(b.problems.Err("document")))
 }
 
 type planner struct {

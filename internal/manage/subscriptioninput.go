@@ -1,4 +1,4 @@
-package api
+package manage
 
 import (
 	"fmt"
@@ -9,6 +9,46 @@ import (
 	"github.com/barograph/barograph"
 )
 
+// SubscriptionInput is what is said of a subscription. What is nil gets the
+// default; of GroupBy, an empty list is a choice.
+type SubscriptionInput struct {
+	Name           string              `json:"name"`                  // unique
+	EventTypes     []string            `json:"event_types,omitempty"` // patterns; empty: all but the watchdog
+	Matchers       barograph.Matchers  `json:"matchers,omitempty"`
+	MinSeverity    barograph.Severity  `json:"min_severity,omitempty"`
+	MinProbability float64             `json:"min_probability,omitempty"`
+	MaxETA         barograph.Duration  `json:"max_eta,omitempty"` // 0: any
+	Only           barograph.NewsKind  `json:"only,omitempty"`
+	GroupBy        []string            `json:"group_by,omitempty"`        // rule
+	GroupWait      *barograph.Duration `json:"group_wait,omitempty"`      // 30s
+	GroupInterval  *barograph.Duration `json:"group_interval,omitempty"`  // 5m
+	RepeatInterval *barograph.Duration `json:"repeat_interval,omitempty"` // 1d
+	SMSDailyBudget int                 `json:"sms_daily_budget,omitempty"`
+	SMSOverflowTo  []string            `json:"sms_overflow_to,omitempty"`
+	Endpoints      []EndpointInput     `json:"endpoints"`
+	Enabled        *bool               `json:"enabled,omitempty"` // true
+}
+
+// EndpointInput is what is said of an endpoint. E-mail and SMS need To, all
+// others URL.
+type EndpointInput struct {
+	// ID names the subscription's endpoint that this one replaces; "": a new one.
+	ID     barograph.EndpointID    `json:"id,omitempty"`
+	Kind   barograph.EndpointKind  `json:"kind"`
+	URL    string                  `json:"url,omitempty"` // shoutrrr: the whole, or its scheme to keep the one that it has
+	Format barograph.WebhookFormat `json:"format,omitempty"`
+	// Secret signs webhooks, which get or keep one where none is given. To an
+	// Alertmanager it is shown.
+	Secret barograph.Secret `json:"secret,omitempty"`
+	To     []string         `json:"to,omitempty"`
+}
+
+// EndpointSecret is the new secret of one webhook.
+type EndpointSecret struct {
+	EndpointID barograph.EndpointID
+	Secret     barograph.Secret
+}
+
 // Channels says what is wrong with an endpoint that looks right: that nothing is
 // sent to its address, or that its channel is not configured.
 type Channels interface {
@@ -18,7 +58,7 @@ type Channels interface {
 // newSubscription fills in what was left out, or returns an error that names
 // every bad field. Its endpoints take over from the old ones that they name; the
 // secrets are those of webhooks that got a new one.
-func (a subscriptionHandlers) newSubscription(
+func (m Subscriptions) newSubscription(
 	in SubscriptionInput, old []barograph.Endpoint, now time.Time,
 ) (s barograph.Subscription, secrets []EndpointSecret, err error) {
 	s = presentable(barograph.Subscription{
@@ -35,17 +75,18 @@ func (a subscriptionHandlers) newSubscription(
 			e.ID = barograph.EndpointID(barograph.NewID("ept", now))
 		}
 		if e.Kind == barograph.EndpointWebhook && e.Secret == "" {
-			e.Secret = a.newSecret()
+			e.Secret = m.newSecret()
 			given.Secret = e.Secret
 		}
 		if e.Kind == barograph.EndpointWebhook && given.Secret != "" {
-			secrets = append(secrets, EndpointSecret{EndpointID: e.ID, Secret: given.Secret.Reveal()})
+			secrets = append(secrets, EndpointSecret{e.ID, given.Secret})
 		}
 		s.Endpoints = append(s.Endpoints, e)
 	}
 	p.Merge("", s.Validate())
+	limitSubscription(&p, in)
 	for i, e := range s.Endpoints {
-		p.Merge(fmt.Sprintf("endpoints[%d]", i), a.channels.CheckEndpoint(e))
+		p.Merge(fmt.Sprintf("endpoints[%d]", i), m.channels.CheckEndpoint(e))
 	}
 	return s, secrets, p.Err("subscription")
 }
@@ -76,10 +117,10 @@ func newEndpoint(given EndpointInput, taken, old []barograph.Endpoint) (barograp
 		i := slices.IndexFunc(old, named)
 		switch {
 		case i < 0 || slices.ContainsFunc(taken, named):
-			p.Addf("id", "%q is not an endpoint of this subscription, or is given twice; leave it out for a new one", clip(string(given.ID)))
+			p.Addf("id", "%q is not an endpoint of this subscription, or is given twice; leave it out for a new one", barograph.Clip(string(given.ID)))
 		case old[i].Kind != given.Kind:
 			p.Addf("kind", "%q is another kind than that of endpoint %s, which is %s; leave the id out for a new one",
-				clip(string(given.Kind)), given.ID, old[i].Kind)
+				barograph.Clip(string(given.Kind)), given.ID, old[i].Kind)
 		default:
 			before = old[i]
 		}

@@ -1,0 +1,60 @@
+// Package e2e_test uses the product as people do: a real browser, Debian's
+// Chromium, on the pages of a real server whose fleet has lived for a month.
+//
+//	make e2e                                        installs what is missing, then runs all
+//	go test ./test/e2e -run 'TestPages/Hosts'       one page, with what is installed
+//	make screenshots                                pictures of all pages, in docs/screenshots
+//
+// A test visits the site and does what a reader of the page could do: it knows
+// names that are seen or read out, never the markup.
+//
+//	v := visit(t, as(operator), phone(), dark())
+//	v.Open("/targets")
+//	v.Click("Add target")
+//	v.Fill("Address", "127.0.0.1:25")
+//	v.Click("Save")
+//	v.See("127.0.0.1:25")
+//
+// Each verb waits until it can be done, for a bounded time. Whatever the browser's
+// console complains of, such as a breach of the content security policy, fails the
+// test. One that fails leaves what was seen last, as a picture and as HTML, in the
+// folder failures, and says so.
+//
+// Without a browser the tests are skipped, and without axe-core what needs it;
+// with BAROGRAPH_TEST_BROWSER=require they fail then.
+package e2e_test
+
+import (
+	"os"
+	"sync"
+	"testing"
+)
+
+// shared is what all tests use and the last one leaves behind.
+var shared closers
+
+// closers are called in the reverse of their order.
+type closers struct {
+	mu  sync.Mutex
+	all []func()
+}
+
+func (c *closers) add(f func()) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.all = append(c.all, f)
+}
+
+func (c *closers) close() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for ; len(c.all) > 0; c.all = c.all[:len(c.all)-1] {
+		c.all[len(c.all)-1]()
+	}
+}
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	shared.close()
+	os.Exit(code)
+}

@@ -1,0 +1,69 @@
+// What pages do beside what they are: they tell the server the browser's time
+// zone, and bring themselves up to date when something happens. All of them work
+// without it.
+"use strict";
+(() => {
+  const zone = Intl.DateTimeFormat().resolvedOptions().timeZone || "UTC";
+  const known = document.cookie.split("; ").includes("barograph-zone=" + zone);
+  if (!known) {
+    document.cookie = "barograph-zone=" + zone + "; Path=/; Max-Age=31536000; SameSite=Lax";
+    const signIn = location.pathname === "/sign-in";
+    const kept = document.cookie.split("; ").includes("barograph-zone=" + zone);
+    if (kept && !signIn && zone !== "UTC" && document.querySelector("main time")) location.reload();
+  }
+
+  // Parts that tell of what changes carry data-live and an id. When an event comes
+  // the page is fetched again, and those parts that differ are put in place; one
+  // in which somebody is typing, or has opened something, waits.
+  const live = () => [...document.querySelectorAll("[data-live][id]")];
+  if (live().length === 0) return;
+
+  const busy = (part) => part.contains(document.activeElement) && document.activeElement.matches("input, select, textarea, summary") ||
+    part.querySelector("details.confirm[open]") !== null;
+  let fetching = false, again = false, last = 0;
+  async function refresh() {
+    if (fetching) { again = true; return; }
+    fetching = true;
+    try {
+      const answer = await fetch(location.href, { headers: { Accept: "text/html" }, credentials: "same-origin", redirect: "error" });
+      if (!answer.ok) return;
+      const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+      for (const part of [...live(), ...document.querySelectorAll("#failing")]) {
+        const next = fresh.getElementById(part.id);
+        if (!next || busy(part) || next.isEqualNode(part)) continue;
+        const focus = part.contains(document.activeElement) ? document.activeElement.getAttribute("href") : null;
+        const open = [...part.querySelectorAll("details[id][open]")].map((d) => d.id);
+        part.replaceWith(next);
+        for (const id of open) document.getElementById(id)?.setAttribute("open", "");
+        if (focus) next.querySelector('[href="' + CSS.escape(focus) + '"]')?.focus();
+        document.dispatchEvent(new CustomEvent("barograph:fresh", { detail: next }));
+      }
+      last = Date.now();
+    } catch { // the server is away: the next event or minute tries again
+    } finally {
+      fetching = false;
+      if (again) { again = false; soon(); }
+    }
+  }
+  // Not more often than every two seconds, and not all pages at the same moment.
+  let timer = 0;
+  function soon() {
+    if (timer) return;
+    const wait = Math.max(200, last + 2000 - Date.now()) + Math.random() * 300;
+    timer = setTimeout(() => { timer = 0; refresh(); }, wait);
+  }
+  let source = null;
+  function follow() {
+    source = new EventSource("/live");
+    source.addEventListener("event", soon);
+    source.onerror = () => { if (source.readyState === EventSource.CLOSED) { source.close(); setTimeout(follow, 30000 + Math.random() * 30000); } };
+  }
+  follow();
+  // What no event tells of is looked at again: after a minute, or sooner where a
+  // part says so by data-every, in seconds.
+  const every = Math.min(60, ...live().map((part) => Number(part.dataset.every) || 60));
+  setInterval(() => { if (!document.hidden && Date.now() - last > every * 900) soon(); }, every * 1000);
+  document.addEventListener("barograph:stale", soon);
+  document.addEventListener("visibilitychange", () => { if (!document.hidden) soon(); });
+  addEventListener("pagehide", () => source?.close());
+})();

@@ -1,0 +1,151 @@
+package web
+
+import (
+	"context"
+	"errors"
+	"html/template"
+	"strings"
+	"time"
+
+	"github.com/barograph/barograph"
+	"github.com/barograph/barograph/internal/chart"
+)
+
+const (
+	hostChartLength = barograph.Week
+	hostChartStep   = time.Hour
+	mostInChart     = 6 // series that can be told apart
+)
+
+// hostChart is a picture of what a host measured, and the same in words.
+type hostChart struct {
+	Title   string
+	Picture template.HTML
+	Words   []chartWords
+}
+
+// chartWords says of one series what its picture shows.
+type chartWords struct {
+	Name     string // which one: /var; "": there is but one
+	Last     string
+	Low      string
+	High     string
+	MakeRule string
+}
+
+// chartOfHost is one of the pictures on a host's page.
+type chartOfHost struct {
+	title   string
+	metrics []string
+}
+
+func chartsOfHost() []chartOfHost {
+	return []chartOfHost{
+		{"Processor", []string{"cpu_usage_ratio"}},
+		{"Memory", []string{"memory_used_ratio"}},
+		{"Disks", []string{diskMetric}},
+		{"Load per processor", []string{"load_per_cpu_ratio"}},
+		{"Network", []string{"network_receive_bytes_per_second", "network_transmit_bytes_per_second"}},
+		{"Pending updates", []string{"os_updates", "os_updates_security"}},
+	}
+}
+
+// hostCharts draws the main series of a host over the last week. What was not
+// measured lately is left out.
+func (s *Site) hostCharts(ctx context.Context, host string, values measured, who visitor) ([]hostChart, error) {
+	var charts []hostChart
+	for _, c := range chartsOfHost() {
+		var found []barograph.SeriesPoints
+		for _, metric := range c.metrics {
+			if len(values[metric]) == 0 {
+				continue
+			}
+			series, err := s.Samples.Select(ctx, barograph.Query{
+				Selector: barograph.Selector{Metric: metric, Matchers: onHost(host)},
+				From:     who.Now.Add(-hostChartLength), To: who.Now, Step: hostChartStep, Rollup: barograph.RollupMean,
+			})
+			if err != nil {
+				return nil, err
+			}
+			found = append(found, series...)
+		}
+		if len(found) == 0 {
+			continue
+		}
+		drawn, err := drawHost(c, found, who)
+		if err != nil {
+			return nil, err
+		}
+		charts = append(charts, drawn)
+	}
+	return charts, nil
+}
+
+// drawHost draws the series of one picture, those with the greatest values first.
+func drawHost(c chartOfHost, found []barograph.SeriesPoints, who visitor) (hostChart, error) {
+	found, _ = firstOf(found, mostInChart)
+	h := hostChart{Title: c.title}
+	picture := chart.Chart{
+		Title: c.title, Unit: chartUnit(c.metrics[0]), From: who.Now.Add(-hostChartLength), Until: who.Now, Zone: who.Zone,
+	}
+	for _, series := range found {
+		name := distinction(series.Series)
+		if len(c.metrics) > 1 {
+			name = strings.TrimSpace(direction(series.Series.Metric) + " " + name)
+		}
+		points := make([]chart.Point, len(series.Points))
+		for i, p := range series.Points {
+			points[i] = chart.Point{At: time.UnixMilli(p.UnixMilli).Add(hostChartStep / 2), Value: p.Value}
+		}
+		if len(found) == 1 {
+			name, picture.History = "", points
+		} else {
+			picture.Series = append(picture.Series, chart.Series{Name: name, Points: points})
+		}
+		h.Words = append(h.Words, wordsOf(name, series))
+	}
+	var b strings.Builder
+	err := picture.Fragment(&b, chart.Size{Width: 440, Height: 240})
+	if errors.Is(err, chart.ErrEmpty) {
+		return h, nil
+	}
+	h.Picture = template.HTML(b.String()) //nolint:gosec // chart escapes all texts
+	return h, err
+}
+
+// wordsOf says what the series did.
+func wordsOf(name string, series barograph.SeriesPoints) chartWords {
+	w := chartWords{Name: name, MakeRule: makeRule(series.Series)}
+	if len(series.Points) == 0 {
+		return w
+	}
+	low, high := series.Points[0].Value, series.Points[0].Value
+	for _, p := range series.Points {
+		low, high = min(low, p.Value), max(high, p.Value)
+	}
+	reading := func(v float64) string { return barograph.Reading(series.Series.Metric, v) }
+	w.Last, w.Low, w.High = reading(series.Points[len(series.Points)-1].Value), reading(low), reading(high)
+	return w
+}
+
+func chartUnit(metric string) chart.Unit {
+	if strings.HasSuffix(metric, "_bytes_per_second") {
+		return chart.UnitBytes
+	}
+	return chart.UnitOf(metric)
+}
+
+// direction names what one of several metrics of a picture is.
+func direction(metric string) string {
+	switch metric {
+	case "network_receive_bytes_per_second":
+		return "in"
+	case "network_transmit_bytes_per_second":
+		return "out"
+	case "os_updates_security":
+		return "for security"
+	case "os_updates":
+		return "all"
+	}
+	return metric
+}

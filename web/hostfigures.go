@@ -1,0 +1,182 @@
+package web
+
+import (
+	"cmp"
+	"context"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/barograph/barograph"
+)
+
+const (
+	// figuresWithin is how old a value may be that the list of hosts shows: what is
+	// measured once an hour is among them.
+	figuresWithin = 2 * time.Hour
+	figuresStep   = time.Hour
+	// likely is how sure a forecast of a disk must be to stand in the list.
+	likely = .5
+	// mostLikely is how many forecasts are looked through for those of disks.
+	mostLikely = 2000
+)
+
+// hostFigures are the values that the list of hosts shows; nil: not known.
+type hostFigures struct {
+	pending, security, indexAge *float64
+	disk                        *fullestDisk
+}
+
+// fullestDisk is the file system of a host that is full first.
+type fullestDisk struct {
+	series   barograph.Series
+	used     float64
+	forecast *barograph.Forecast // nil: none that is likely
+	rule     barograph.Rule      // of the forecast
+}
+
+// figuresOf returns what the hosts with these names measured lately: one reading
+// of the store for each metric, however many there are.
+func (s *Site) figuresOf(ctx context.Context, names []string, now time.Time) (byHost map[string]*hostFigures, missing string, err error) {
+	byHost = make(map[string]*hostFigures, len(names))
+	for _, name := range names {
+		byHost[name] = &hostFigures{}
+	}
+	if len(names) == 0 {
+		return byHost, "", nil
+	}
+	chosen := matchHosts(names)
+	each := func(metric string, use func(f *hostFigures, series barograph.Series, value float64)) error {
+		found, err := s.Samples.Select(ctx, barograph.Query{
+			Selector: barograph.Selector{Metric: metric, Matchers: chosen},
+			From:     now.Add(-figuresWithin), To: now.Add(time.Millisecond), Step: figuresStep, Rollup: barograph.RollupLast,
+		})
+		for _, series := range found {
+			if f := byHost[series.Series.Labels.Get("host")]; f != nil && len(series.Points) > 0 {
+				use(f, series.Series, series.Points[len(series.Points)-1].Value)
+			}
+		}
+		return err
+	}
+	for metric, use := range map[string]func(*hostFigures, barograph.Series, float64){
+		"os_updates":                   func(f *hostFigures, _ barograph.Series, v float64) { f.pending = &v },
+		"os_updates_security":          func(f *hostFigures, _ barograph.Series, v float64) { f.security = &v },
+		"os_updates_index_age_seconds": func(f *hostFigures, _ barograph.Series, v float64) { f.indexAge = &v },
+		diskMetric: func(f *hostFigures, series barograph.Series, v float64) {
+			if f.disk == nil || v > f.disk.used {
+				f.disk = &fullestDisk{series: series, used: v}
+			}
+		},
+	} {
+		if err := each(metric, use); err != nil {
+			return nil, "", err
+		}
+	}
+	missing, err = s.addDiskForecasts(ctx, byHost)
+	return byHost, missing, err
+}
+
+const (
+	diskMetric  = "disk_used_ratio"
+	mostMatched = 200 // hosts that are chosen by name; of more, all are read
+)
+
+// matchHosts returns what chooses the series of these hosts alone; nil if they are
+// too many to be named.
+func matchHosts(names []string) barograph.Matchers {
+	if len(names) > mostMatched {
+		return nil
+	}
+	quoted := make([]string, len(names))
+	for i, name := range names {
+		quoted[i] = regexp.QuoteMeta(name)
+	}
+	m, err := barograph.NewMatcher("host", barograph.MatchRegexp, strings.Join(quoted, "|"))
+	if err != nil { // too large
+		return nil
+	}
+	return barograph.Matchers{m}
+}
+
+// addDiskForecasts puts, for each host, the disk first that is likely to be full
+// first.
+func (s *Site) addDiskForecasts(ctx context.Context, byHost map[string]*hostFigures) (missing string, err error) {
+	found, lacking, err := s.Forecasts.Latest(ctx, barograph.ForecastFilter{State: barograph.StateForecast, Limit: mostLikely})
+	if err != nil {
+		return "", err
+	}
+	rules, err := s.rulesByID(ctx)
+	if err != nil {
+		return "", err
+	}
+	for _, fc := range found {
+		if fc.Probability < likely {
+			break // they are in order
+		}
+		f := byHost[fc.Series.Labels.Get("host")]
+		if f == nil || fc.Series.Metric != diskMetric || fc.ETA == nil {
+			continue
+		}
+		if f.disk == nil || f.disk.forecast == nil || fc.ETA.Early.Before(f.disk.forecast.ETA.Early) {
+			f.disk = &fullestDisk{series: fc.Series, used: fc.Value, forecast: &fc, rule: rules[fc.RuleID]}
+		}
+	}
+	return strings.Join(lacking, "; "), nil
+}
+
+// compareDisks puts the disk first that is full first: what is forecast before
+// what is not, and that by how full it is.
+func compareDisks(a, b *fullestDisk) int {
+	switch {
+	case a == nil || b == nil:
+		return comparePresence(a != nil, b != nil)
+	case a.forecast != nil && b.forecast != nil:
+		return a.forecast.ETA.Early.Compare(b.forecast.ETA.Early)
+	case a.forecast != nil || b.forecast != nil:
+		return comparePresence(a.forecast != nil, b.forecast != nil)
+	}
+	return cmp.Compare(b.used, a.used)
+}
+
+// comparePresence puts first what there is.
+func comparePresence(a, b bool) int {
+	switch {
+	case a == b:
+		return 0
+	case a:
+		return -1
+	}
+	return 1
+}
+
+// compareCounts has what is not known as less than nothing.
+func compareCounts(a, b *float64) int {
+	value := func(v *float64) float64 {
+		if v == nil {
+			return -1
+		}
+		return *v
+	}
+	return cmp.Compare(value(a), value(b))
+}
+
+// diskWords is the fullest disk of a host.
+type diskWords struct {
+	Mount string // "": no disk is known
+	Used  string // 87 %
+	Share float64
+	Limit string // above 90 %; "": it is not likely to be crossed
+	ETA   etaWords
+	Sure  float64
+}
+
+func diskInWords(d *fullestDisk, who visitor) diskWords {
+	if d == nil {
+		return diskWords{}
+	}
+	w := diskWords{Mount: cmp.Or(d.series.Labels.Get("mount"), "disk"), Used: barograph.Reading(diskMetric, d.used), Share: d.used}
+	if d.forecast != nil {
+		w.Limit, w.ETA, w.Sure = limitOf(diskMetric, d.rule), who.ETA(d.forecast.ETA), d.forecast.Probability
+	}
+	return w
+}

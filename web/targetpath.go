@@ -1,0 +1,204 @@
+package web
+
+import (
+	"cmp"
+	"context"
+	"html/template"
+	"math"
+	"slices"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/barograph/barograph"
+	"github.com/barograph/barograph/internal/chart"
+)
+
+// chartRange is how far back the pictures of a target look, and in which steps.
+type chartRange struct {
+	name, words  string // as in "in the last …"
+	length, step time.Duration
+}
+
+func chartRanges() []chartRange {
+	return []chartRange{
+		{"3h", "3 hours", 3 * time.Hour, 15 * time.Second},
+		{"1d", "day", barograph.Day, 2 * time.Minute},
+		{"7d", "7 days", barograph.Week, 15 * time.Minute},
+		{"30d", "30 days", 30 * barograph.Day, time.Hour},
+		{"400d", "400 days", 400 * barograph.Day, 12 * time.Hour},
+	}
+}
+
+// rangeOf returns the range of the name, the day if there is none.
+func rangeOf(name string) chartRange {
+	all := chartRanges()
+	if i := slices.IndexFunc(all, func(r chartRange) bool { return r.name == name }); i >= 0 {
+		return all[i]
+	}
+	return all[0]
+}
+
+// rangeLink leads to a range.
+type rangeLink struct {
+	Text, Path string
+	Current    bool
+}
+
+func rangeLinks(path string, chosen chartRange) []rangeLink {
+	var links []rangeLink
+	for _, r := range chartRanges() {
+		links = append(links, rangeLink{barograph.Words(r.length), path + "?range=" + r.name, r.name == chosen.name})
+	}
+	return links
+}
+
+// targetPath is how the way to a target did over a range, in pictures and words.
+type targetPath struct {
+	Range   string
+	Smoke   template.HTML
+	Caption string
+	Rows    []pathRow
+
+	Jitter        template.HTML
+	JitterCaption string
+	Phases        template.HTML
+	PhaseRows     []phaseRow
+	PerPacket     bool // there are best, worst and jitter
+}
+
+// pathRow sums up a part of the range.
+type pathRow struct {
+	From                           moment
+	RTT, Best, Worst, Jitter, Loss string
+}
+
+// phaseRow is one phase of an exchange over the range.
+type phaseRow struct {
+	Name, Mean, Worst, Share string
+}
+
+// pathPoints are what was measured, rolled up into steps.
+type pathPoints struct {
+	rtt, best, worst, jitter, loss, duplicate []barograph.Point
+	phases                                    map[string]phasePoints
+}
+
+// phasePoints are the mean and the longest of one phase.
+type phasePoints struct{ mean, longest []barograph.Point }
+
+// pathOf draws how the way to the target did.
+func (s *Site) pathOf(ctx context.Context, t barograph.Target, r chartRange, who visitor) (targetPath, error) {
+	points, err := s.readPath(ctx, t, r, who.Now)
+	if err != nil {
+		return targetPath{}, err
+	}
+	rounds := roundsOf(points, r.step)
+	p := targetPath{Range: r.words, Caption: pathCaption(rounds, points, r), Rows: pathRows(rounds, points.jitter, r, who), PerPacket: len(points.jitter) > 0}
+	from, until := who.Now.Add(-r.length), who.Now
+	if len(rounds) > 0 {
+		if p.Smoke, err = inline(chart.Smoke{Title: "Round trips to " + t.Name, Rounds: rounds, From: from, Until: until, Zone: who.Zone}); err != nil {
+			return p, err
+		}
+	}
+	if p.Jitter, err = jitterChart(t, points, r, who); err != nil {
+		return p, err
+	}
+	p.JitterCaption = jitterCaption(points)
+	p.Phases, p.PhaseRows, err = drawPhases(t, points.phases, r, who)
+	return p, err
+}
+
+// readPath reads all series of a target that its pictures need.
+func (s *Site) readPath(ctx context.Context, t barograph.Target, r chartRange, now time.Time) (pathPoints, error) {
+	p := pathPoints{phases: map[string]phasePoints{}}
+	work, ctx := errgroup.WithContext(ctx)
+	read := func(into *[]barograph.Point, metric string, rollup barograph.Rollup) {
+		work.Go(func() error {
+			found, err := s.stepsOf(ctx, t, metric, rollup, r, now)
+			for _, series := range found {
+				*into = append(*into, series.Points...)
+			}
+			inOrder(*into)
+			return err
+		})
+	}
+	read(&p.rtt, rttMetric, barograph.RollupMean)
+	read(&p.loss, lossMetric, barograph.RollupMean)
+	if t.Kind == barograph.ProbeICMP {
+		read(&p.best, "probe_rtt_best_seconds", barograph.RollupMin)
+		read(&p.worst, "probe_rtt_worst_seconds", barograph.RollupMax)
+		read(&p.jitter, jitterMetric, barograph.RollupMean)
+		read(&p.duplicate, "probe_duplicate_ratio", barograph.RollupMean)
+		return p, work.Wait()
+	}
+	read(&p.best, rttMetric, barograph.RollupMin)
+	read(&p.worst, rttMetric, barograph.RollupMax)
+	var means, longest []barograph.SeriesPoints
+	work.Go(func() (err error) {
+		means, err = s.stepsOf(ctx, t, phaseMetric, barograph.RollupMean, r, now)
+		return err
+	})
+	work.Go(func() (err error) {
+		longest, err = s.stepsOf(ctx, t, phaseMetric, barograph.RollupMax, r, now)
+		return err
+	})
+	err := work.Wait()
+	for _, series := range means {
+		p.addPhase(series, func(all *phasePoints) *[]barograph.Point { return &all.mean })
+	}
+	for _, series := range longest {
+		p.addPhase(series, func(all *phasePoints) *[]barograph.Point { return &all.longest })
+	}
+	return p, err
+}
+
+const phaseMetric = "probe_duration_seconds"
+
+func (p pathPoints) addPhase(series barograph.SeriesPoints, part func(*phasePoints) *[]barograph.Point) {
+	name := series.Series.Labels.Get("phase")
+	all := p.phases[name]
+	*part(&all) = append(*part(&all), series.Points...)
+	inOrder(*part(&all))
+	p.phases[name] = all
+}
+
+// stepsOf reads the series of a target: several if its labels were others before.
+func (s *Site) stepsOf(ctx context.Context, t barograph.Target, metric string, rollup barograph.Rollup, r chartRange, now time.Time) ([]barograph.SeriesPoints, error) {
+	return s.Samples.Select(ctx, barograph.Query{
+		Selector: ofTarget(metric, t), From: now.Add(-r.length), To: now.Add(time.Millisecond), Step: r.step, Rollup: rollup,
+	})
+}
+
+func inOrder(points []barograph.Point) {
+	slices.SortStableFunc(points, func(a, b barograph.Point) int { return cmp.Compare(a.UnixMilli, b.UnixMilli) })
+}
+
+// roundsOf returns what is drawn of each step.
+func roundsOf(p pathPoints, step time.Duration) []chart.Round {
+	rtt, best, worst, spread := byTime(p.rtt), byTime(p.best), byTime(p.worst), byTime(p.jitter)
+	rounds := make([]chart.Round, 0, len(p.loss))
+	for _, lost := range p.loss {
+		at := lost.UnixMilli
+		round := chart.Round{At: time.UnixMilli(at).Add(step / 2), RTT: math.NaN(), Loss: min(max(lost.Value, 0), 1)}
+		if mean, ok := rtt[at]; ok {
+			round.RTT = mean
+			if low, high := best[at], worst[at]; high > 0 && high >= low {
+				round.Spread = append(round.Spread, chart.Range{Low: low, High: high})
+				if around, ok := spread[at]; ok {
+					round.Spread = append(round.Spread, chart.Range{Low: max(low, mean-around), High: min(high, mean+around)})
+				}
+			}
+		}
+		rounds = append(rounds, round)
+	}
+	return rounds
+}
+
+func byTime(points []barograph.Point) map[int64]float64 {
+	all := make(map[int64]float64, len(points))
+	for _, p := range points {
+		all[p.UnixMilli] = p.Value
+	}
+	return all
+}
