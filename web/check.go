@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/gorilla/mux"
 
@@ -33,10 +34,10 @@ type hostOfCheck struct {
 	barograph.Host
 
 	State   badge
-	Refused bool
 	Message string
 	Since   moment
-	Seen    moment
+	Place   string // which of its series the value is of: /var
+	Value   string // "": none lately
 }
 
 func (s *Site) check(w http.ResponseWriter, r *http.Request) error {
@@ -53,12 +54,16 @@ func (s *Site) check(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	values, err := s.lastOnHosts(ctx, c, who.Now)
+	if err != nil {
+		return err
+	}
 	for _, h := range hosts {
 		if c.Matchers.Matches(h.Labeled()) {
-			d.add(h, who)
+			d.add(h, values[h.Name], who)
 		}
 	}
-	rank := map[string]int{"bad": -2, "warning": -1}
+	rank := map[string]int{"bad": -3, "warning": -2, "neutral": -1}
 	slices.SortStableFunc(d.Hosts, func(a, b hostOfCheck) int {
 		if by := rank[a.State.Tone] - rank[b.State.Tone]; by != 0 {
 			return by
@@ -70,23 +75,53 @@ func (s *Site) check(w http.ResponseWriter, r *http.Request) error {
 	return s.show(w, r, http.StatusOK, page{Title: c.Name, Section: "/hosts", Template: "check", Data: d})
 }
 
-// add adds a host with how the check fares there, as its agent says.
-func (d *checkData) add(h barograph.Host, who visitor) {
-	row := hostOfCheck{Host: h, State: badge{"runs", "good"}, Seen: who.At(h.LastSeen)}
+// lastOnHosts returns the last value that the check gave on each host, of several
+// series the greatest: what is older than some of its turns is left out.
+func (s *Site) lastOnHosts(ctx context.Context, c barograph.Check, now time.Time) (map[string]lastValue, error) {
+	within := latest(c)
+	found, err := s.Samples.Select(ctx, barograph.Query{
+		Selector: barograph.Selector{Metric: mainMetric(c)},
+		From:     now.Add(-within), To: now.Add(time.Millisecond), Step: within.Truncate(time.Second), Rollup: barograph.RollupLast,
+	})
+	values := make(map[string]lastValue, len(found))
+	for _, series := range found {
+		if len(series.Points) == 0 {
+			continue
+		}
+		host, last := series.Series.Labels.Get("host"), series.Points[len(series.Points)-1].Value
+		if known, some := values[host]; !some || last > known.Value {
+			values[host] = lastValue{Series: series.Series, Value: last}
+		}
+	}
+	return values, err
+}
+
+// add adds a host with how the check fares there: by what its agent says, or else
+// by whether there is a value.
+func (d *checkData) add(h barograph.Host, last lastValue, who visitor) {
+	row := hostOfCheck{Host: h}
+	known := last.Metric != ""
+	if known {
+		row.Place, row.Value = distinction(last.Series), barograph.Reading(last.Metric, last.Value)
+	}
 	switch {
 	case !d.Check.Enabled:
 		row.State = badge{"off", "neutral"}
+	case known:
+		row.State = badge{"runs", "good"}
 	case h.LastSeen.IsZero():
 		row.State = badge{"host not heard yet", "neutral"}
 	case !h.SilentSince.IsZero():
 		row.State = badge{"host is silent", "neutral"}
+	default:
+		row.State = badge{"no recent value", "neutral"}
 	}
 	if i := slices.IndexFunc(h.Statuses, func(s barograph.CheckStatus) bool { return s.Check == d.Check.Name }); i >= 0 {
 		status := h.Statuses[i]
 		row.Since = who.At(status.Since)
 		switch status.State {
 		case barograph.CheckRefused:
-			row.State, row.Refused = badge{"not allowed on this host", "warning"}, true
+			row.State = badge{"not allowed on this host", "warning"}
 			d.Refused++
 		case barograph.CheckFailed:
 			row.State, row.Message = badge{"failed", "bad"}, status.Message

@@ -28,7 +28,7 @@ func (s *Site) newCheck(w http.ResponseWriter, r *http.Request) error {
 		if err != nil {
 			return err
 		}
-		f.set("matchers", barograph.Matchers(onHost(h.Name)).String())
+		f.set("matchers", onHost(h.Name).String())
 	}
 	return s.showCheckForm(w, r, http.StatusOK, checkForm{Form: f})
 }
@@ -116,6 +116,9 @@ func checkInput(f form) (in manage.CheckInput, ready bool) {
 	}
 	if in.Name == "" {
 		in.Name = string(in.Collector)
+	}
+	if in.Name == "" {
+		f.add("name", "is missing: of a command it names the metric, as queue_length")
 	}
 	read := func(name string, err error) {
 		if err != nil {

@@ -27,7 +27,8 @@ type deliveryRow struct {
 	Created      moment
 	Tried        moment
 	Last         *tryRow // nil: there was none
-	Told         string  // what came of it, or what it waits for
+	Told         string  // what it waits for, or why it ended so
+	TriesText    string  // 3 tries
 	Path         string
 	Reminds      string // "reminder 2"; "": it is the news itself
 }

@@ -38,6 +38,11 @@ func (s *Site) event(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	d := eventData{eventRow: who.eventRow(e), About: aboutOf(e), Notes: eventNotes(who, e), Annotations: sortedFacts(e.Data.Annotations)}
+	if e.Data.Endpoint != nil {
+		if err := s.addSubscription(r, &d, *e.Data.Endpoint); err != nil {
+			return err
+		}
+	}
 	if e.Data.Value != nil {
 		d.Value = barograph.Reading(metricOf(e), *e.Data.Value)
 	}
@@ -57,6 +62,17 @@ func (s *Site) event(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return s.show(w, r, http.StatusOK, page{Title: clip(80, d.Summary).Begin, Section: "/events", Template: "event", Data: d})
+}
+
+// addSubscription leads to the subscription whose endpoint an event is about,
+// unless it is gone.
+func (s *Site) addSubscription(r *http.Request, d *eventData, of barograph.EndpointRef) error {
+	sub, err := s.Subscriptions.Subscription(r.Context(), of.SubscriptionID)
+	if barograph.KindOf(err) == barograph.KindNotFound {
+		return nil
+	}
+	d.About = append(d.About, aboutLink{"Subscription", sub.Name, pathOf(sub.ID) + "#" + string(of.ID)})
+	return err
 }
 
 func (s *Site) addDigest(r *http.Request, d *eventData, digest barograph.Digest) error {
@@ -98,9 +114,6 @@ func aboutOf(e barograph.Event) []aboutLink {
 	}
 	if d.Rule != nil {
 		add("Rule", "rules", string(d.Rule.ID), d.Rule.Name)
-	}
-	if d.Endpoint != nil {
-		add("Subscription", "subscriptions", string(d.Endpoint.SubscriptionID), "of the endpoint of kind "+string(d.Endpoint.Kind))
 	}
 	return all
 }
@@ -157,8 +170,10 @@ func plainJSON(value any) (string, error) {
 	if err != nil {
 		return "", err
 	}
+	// Where HTML is escaped as a whole, its signs may be as they are.
+	signs := strings.NewReplacer(`\\`, `\\`, `\u003c`, "<", `\u003e`, ">", `\u0026`, "&")
 	var b strings.Builder
-	for _, c := range string(text) {
+	for _, c := range signs.Replace(string(text)) {
 		switch {
 		case c == 0x61c, c == 0x200e, c == 0x200f, c >= 0x202a && c <= 0x202e, c >= 0x2066 && c <= 0x2069:
 			fmt.Fprintf(&b, `\u%04x`, c)

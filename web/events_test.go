@@ -194,7 +194,7 @@ func TestOneEvent(t *testing.T) {
 	}{
 		{breach, []string{"/breaches/brc_1", "/predictions/prd_1", "/rules/rul_1"}, []string{"92 %", "clean it", "Acknowledged by anna", "I see to it", "demoted", "31 h before", "critical"}},
 		{silent, []string{"/hosts/hst_1"}, []string{"host silent", "No subscription asks for this event"}},
-		{off, []string{"/subscriptions/sub_1"}, []string{"answered 410"}},
+		{off, nil, []string{"answered 410"}},
 	} {
 		path := "/events/" + string(c.event.ID)
 		page := in.see(path, c.texts...)
@@ -247,7 +247,7 @@ func TestHostileEvents(t *testing.T) {
 	for _, e := range c.Events {
 		page := in.see("/events/" + string(e.ID))
 		checkHarmless(t, string(e.ID), page)
-		if strings.Contains(page.part("json")+page.text[strings.Index(page.text, "CloudEvents 1.0"):], "\u202e") {
+		if _, sent, _ := strings.Cut(page.text, "CloudEvents 1.0"); sent == "" || strings.Contains(sent, "\u202e") {
 			t.Error("the JSON turns the direction of its line around")
 		}
 		given := clipTo(e.Subject, 500)

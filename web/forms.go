@@ -24,14 +24,15 @@ func newForm(values url.Values) form {
 	return form{Values: values, Problem: map[string]string{}}
 }
 
-const inMemory = 1 << 20 // bytes of an upload
-
-// readForm reads the form that a request brings, with its uploads.
+// readForm reads the form that a request brings, with its uploads. All of it is
+// kept in memory: no request is larger than maxForm.
 func readForm(r *http.Request) (form, error) {
 	kind, _, _ := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	var err error
 	if kind == "multipart/form-data" {
-		err = r.ParseMultipartForm(inMemory)
+		// What is larger than this would go to a file that nobody deletes: the server
+		// deletes those of its own request only, and this one is a copy of it.
+		err = r.ParseMultipartForm(maxForm)
 	} else {
 		err = r.ParseForm()
 	}

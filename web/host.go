@@ -59,6 +59,7 @@ type hostForecast struct {
 	Place, Value, Limit string
 	RuleName            string
 	ETA                 etaWords
+	Likely              bool
 	State               badge
 	Made                moment
 	Course              string // URL
@@ -170,7 +171,7 @@ func forecastsOnHost(path string, all []barograph.Forecast, rules map[barograph.
 		rule := rules[f.RuleID]
 		row := hostForecast{
 			Forecast: f, Place: f.Series.Metric, Value: valueOfForecast(f), Limit: limitOf(f.Series.Metric, rule), RuleName: rule.Name,
-			ETA: who.ETA(f.ETA), State: forecastBadge(f.State), Made: who.At(f.MadeAt),
+			ETA: who.ETA(f.ETA), Likely: f.Probability >= likely, State: forecastBadge(f.State), Made: who.At(f.MadeAt),
 			Course: "/rules/" + string(f.RuleID) + "?" + url.Values{"series": {f.Series.String()}}.Encode() + "#curve",
 		}
 		if d := distinction(f.Series); d != "" {

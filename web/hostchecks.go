@@ -56,17 +56,23 @@ func (c *checkOnHost) judge(h barograph.Host, last lastValue, known bool, who vi
 		case barograph.CheckOK:
 		}
 	}
-	const missed, patience = 3, 10 * time.Minute // values that may be late, and how late any may be
 	switch {
 	case !known && h.LastSeen.IsZero():
 		c.State = badge{"host not heard yet", "neutral"}
 	case !known:
 		c.State = badge{"no value yet", "neutral"}
-	case who.Now.Sub(last.At) > max(missed*c.Interval.Std(), patience):
+	case who.Now.Sub(last.At) > latest(c.Check):
 		c.State = badge{"no recent value", "warning"}
 	default:
 		c.State = badge{"ok", "good"}
 	}
+}
+
+// latest is how long ago the last value of a check may be: some turns, and as long
+// as an agent may have trouble to send it without anybody being alarmed.
+func latest(c barograph.Check) time.Duration {
+	const turns, patience = 3, 10 * time.Minute
+	return max(turns*c.Interval.Std(), patience)
 }
 
 // whatMeasures names what measures a check.

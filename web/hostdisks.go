@@ -26,10 +26,11 @@ type diskRow struct {
 type diskForecast struct {
 	barograph.Forecast
 
-	Rule  barograph.Rule
-	Limit string
-	ETA   etaWords // zero: it was refused
-	State badge
+	Rule   barograph.Rule
+	Limit  string
+	ETA    etaWords // zero: it was refused
+	Likely bool
+	State  badge
 }
 
 // disksOf returns the host's file systems, the one first that is full first.
@@ -66,7 +67,9 @@ func disksOf(values measured, forecasts []barograph.Forecast, rules map[barograp
 
 // add adds a forecast to those of the disk. They come the most probable first.
 func (d *diskRow) add(fc barograph.Forecast, rule barograph.Rule, who visitor) {
-	d.Forecasts = append(d.Forecasts, diskForecast{fc, rule, limitOf(fc.Series.Metric, rule), who.ETA(fc.ETA), forecastBadge(fc.State)})
+	d.Forecasts = append(d.Forecasts, diskForecast{
+		fc, rule, limitOf(fc.Series.Metric, rule), who.ETA(fc.ETA), fc.Probability >= likely, forecastBadge(fc.State),
+	})
 	if fc.ETA != nil && fc.Probability >= likely && (d.soonest == nil || fc.ETA.Early.Before(d.soonest.ETA.Early)) {
 		d.soonest = &fc
 	}

@@ -94,7 +94,7 @@ func (s *Site) arrange(ctx context.Context, d *hostsData, rows []hostRow, who vi
 		}
 	}
 	slices.SortFunc(rows, func(a, b hostRow) int {
-		return cmp.Or(compareHosts(order, a, b), cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
+		return cmp.Or(compareHosts(order, &a, &b), cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID))
 	})
 	if i := slices.IndexFunc(rows, func(h hostRow) bool { return h.ID == after }); i >= 0 {
 		rows = rows[i+1:]
@@ -133,7 +133,7 @@ func hostSorts() []option {
 	}
 }
 
-func compareHosts(order string, a, b hostRow) int {
+func compareHosts(order string, a, b *hostRow) int {
 	switch order {
 	case "trouble":
 		return cmp.Compare(b.trouble(), a.trouble())
@@ -151,7 +151,7 @@ func compareHosts(order string, a, b hostRow) int {
 
 // trouble weighs what is wrong with a host: what is broken more than what will
 // be, and that more than what can't be measured.
-func (h hostRow) trouble() int {
+func (h *hostRow) trouble() int {
 	const broken, open, failed, refused = 1000, 100, 10, 1
 	silent := 0
 	if !h.SilentSince.IsZero() {
@@ -178,7 +178,11 @@ func hostIsMeant(h barograph.Host, f form, matchers barograph.Matchers) bool {
 // readMatchers reads {role="web"}, or, as people type it, role=web, os=debian.
 func readMatchers(text string) (barograph.Matchers, error) {
 	text = strings.TrimSpace(text)
-	if text != "" && !strings.ContainsAny(text, "{\"`~!") {
+	switch {
+	case text == "" || strings.HasPrefix(text, "{"):
+	case strings.Contains(text, "=~") || strings.Contains(text, "!"):
+		text = "{" + text + "}"
+	default:
 		labels, err := readLabels(text)
 		if err != nil {
 			return nil, err

@@ -93,6 +93,8 @@ func TestHostsAreListed(t *testing.T) {
 		"labels=role%3Ddb":                    {"db-1"},
 		"labels=%7Brole%3D~%22w.*%22%7D":      {"web-1"},
 		"labels=host%3Dweb-1,+role%3Dweb":     {"web-1"},
+		"labels=host%3D~%22w.*%22":            {"web-1"},
+		"labels=role%21%3D%22web%22":          {"db-1"},
 		"silent=1":                            {},
 		"after=hst_gone":                      {"db-1", "web-1"},
 		"q=web&labels=role%3Ddb&sort=updates": {},
@@ -323,6 +325,22 @@ func TestChangeHost(t *testing.T) {
 	}
 	if answer := in.get(path); answer.status != http.StatusNotFound {
 		t.Errorf("a deleted host: %d", answer.status)
+	}
+}
+
+// What a form is filled in with is what is saved if nobody changes it.
+func TestLabelsKeepTheirValues(t *testing.T) {
+	t.Parallel()
+	d := open(t)
+	in := d.as(barograph.RoleOperator)
+	want := barograph.NewLabels(map[string]string{"a": "x,y", "b": `"q"`, "c": " edge ", "d": "two\nlines", "e": `back\slash`, "f": "k=v", "g": "plain text", "h": `mid"dle`})
+	h := d.enrol("web-1", want.Map())
+	form := in.see("/hosts/" + h.id + "/edit")
+	in.do("/hosts/"+h.id+"/edit", url.Values{"name": {"web-1"}, "labels": {form.field("labels")}})
+	var got barograph.Host
+	d.Call(t, http.MethodGet, "/api/v1/hosts/"+h.id, d.Token, nil, &got)
+	if !got.Labels.Equal(want) {
+		t.Errorf("labels after saving are %v, were %v; the form had %q", got.Labels, want, form.field("labels"))
 	}
 }
 

@@ -1,7 +1,9 @@
 package web
 
 import (
+	"context"
 	"errors"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -16,7 +18,7 @@ func TestWhatIsKept(t *testing.T) {
 		found, fault := 0, error(nil)
 		get := func(what string, want int) {
 			t.Helper()
-			if got, err := k.get(func() (int, error) { found++; return found, fault }); err != nil || got != want {
+			if got, err := k.get(t.Context(), func() (int, error) { found++; return found, fault }); err != nil || got != want {
 				t.Errorf("%s: %d, %v; want %d", what, got, err, want)
 			}
 		}
@@ -30,16 +32,50 @@ func TestWhatIsKept(t *testing.T) {
 		get("after that", 3)
 		k.change()
 		fault = errors.New("away")
-		if _, err := k.get(func() (int, error) { return 0, fault }); !errors.Is(err, fault) {
+		if _, err := k.get(t.Context(), func() (int, error) { return 0, fault }); !errors.Is(err, fault) {
 			t.Errorf("what could not be found out: %v", err)
 		}
 		fault = nil
 		get("after a fault", 4)
 		k.change()
-		if got, _ := k.get(func() (int, error) { k.change(); return 50, nil }); got != 50 {
+		if got, _ := k.get(t.Context(), func() (int, error) { k.change(); return 50, nil }); got != 50 {
 			t.Errorf("found %d", got)
 		}
 		get("what changed while it was found out", 5)
+	})
+}
+
+func TestManyWhoWait(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		k := kept[int]{lasts: time.Second}
+		away := func() (int, error) { time.Sleep(10 * time.Second); return 0, errors.New("away") }
+		began := time.Now()
+		var all sync.WaitGroup
+		for range 50 {
+			all.Go(func() {
+				if _, err := k.get(t.Context(), away); err == nil {
+					t.Error("found")
+				}
+			})
+		}
+		synctest.Wait()
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		if _, err := k.get(ctx, away); !errors.Is(err, context.DeadlineExceeded) || time.Since(began) > time.Second {
+			t.Errorf("who leaves waits for %s: %v", time.Since(began), err)
+		}
+		all.Wait()
+		if took := time.Since(began); took > 10*time.Second {
+			t.Errorf("50 waited for %s, want as long as one", took)
+		}
+		// The one who finds out leaving is nothing to the others.
+		all.Go(func() { _, _ = k.get(t.Context(), func() (int, error) { time.Sleep(time.Second); return 0, context.Canceled }) })
+		synctest.Wait()
+		if got, err := k.get(t.Context(), func() (int, error) { return 7, nil }); got != 7 || err != nil {
+			t.Errorf("%d, %v", got, err)
+		}
+		all.Wait()
 	})
 }
 

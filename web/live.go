@@ -74,7 +74,8 @@ type liveEvent struct {
 	Type barograph.EventType `json:"type"`
 }
 
-// follow streams events to a page until it goes away or the server shuts down.
+// follow streams events to a page until it goes away, is signed out, or the server
+// shuts down.
 func (s *Site) follow(w http.ResponseWriter, r *http.Request) error {
 	events, leave := s.live.watch()
 	if events == nil {
@@ -95,6 +96,9 @@ func (s *Site) follow(w http.ResponseWriter, r *http.Request) error {
 		case <-s.live.closing:
 			return nil
 		case <-beat.C:
+			if !s.mayStillRead(r) {
+				return nil
+			}
 			err = out.comment("")
 		case e := <-events:
 			err = out.send("event", liveEvent{e.ID, e.Type})

@@ -44,7 +44,9 @@ type silentHost struct {
 type startingPoint struct{ Hosts, Targets, Rules, Subscriptions int }
 
 // New reports whether the server lacks something without which it is of no use.
-func (p startingPoint) New() bool { return p.Hosts+p.Targets == 0 || p.Rules == 0 || p.Subscriptions == 0 }
+func (p startingPoint) New() bool {
+	return p.Hosts+p.Targets == 0 || p.Rules == 0 || p.Subscriptions == 0
+}
 
 // scoreFigures is how good all rules together were.
 type scoreFigures struct {
@@ -91,7 +93,7 @@ func (s *Site) next(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	open, err := s.overview.open.get(func() (ranking, error) { return s.rank(ctx) })
+	open, err := s.overview.open.get(ctx, func() (ranking, error) { return s.rank(ctx) })
 	if err != nil {
 		return err
 	}
@@ -106,7 +108,7 @@ func (s *Site) next(w http.ResponseWriter, r *http.Request) error {
 	if err := s.addSilent(ctx, &d, who); err != nil {
 		return err
 	}
-	if d.Score, err = s.overview.score.get(func() (scoreFigures, error) { return s.score(ctx, who.Now) }); err != nil {
+	if d.Score, err = s.overview.score.get(ctx, func() (scoreFigures, error) { return s.score(ctx, who.Now) }); err != nil {
 		return err
 	}
 	d.Start.Rules = len(rules)

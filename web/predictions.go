@@ -1,6 +1,7 @@
 package web
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -81,9 +82,7 @@ func (s *Site) addListed(r *http.Request, d *predictionsData, filter barograph.P
 	after, breachAfter := d.Filter.Value("after"), d.Filter.Value("breach_after")
 	turned := func(after, breachAfter, at string) string {
 		to := url.Values{}
-		for name, values := range query {
-			to[name] = values
-		}
+		maps.Copy(to, query)
 		for name, value := range map[string]string{"after": after, "breach_after": breachAfter} {
 			if value != "" {
 				to.Set(name, value)

@@ -21,21 +21,25 @@ type route struct {
 	handler      handler
 }
 
+// streams reports whether the answer has no end.
+func (r route) streams() bool { return r.path == "/live" || r.path == "/run/watch" }
+
 // access says who may use a route.
 type access uint8
 
 const (
-	nobody   access = iota // what an entry without an access gets
-	open                   // anybody
-	viewer                 // may read
-	operator               // may change things
-	admin                  // may manage tokens
+	nobody    access = iota // what an entry without an access gets
+	everybody               // without a look at who it is
+	open                    // anybody
+	viewer                  // may read
+	operator                // may change things
+	admin                   // may manage tokens
 )
 
 // role returns the least role that has this access; false if none has.
 func (a access) role() (barograph.Role, bool) {
 	switch a {
-	case open, viewer:
+	case everybody, open, viewer:
 		return barograph.RoleViewer, true
 	case operator:
 		return barograph.RoleOperator, true
@@ -50,7 +54,7 @@ func (a access) role() (barograph.Role, bool) {
 func (s *Site) routes() []route {
 	const get, post = http.MethodGet, http.MethodPost
 	return []route{
-		{get, "/assets/{file}", open, s.asset},
+		{get, "/assets/{file}", everybody, s.asset},
 		{get, "/sign-in", open, s.signInPage},
 		{post, "/sign-in", open, s.signIn},
 		{get, "/signed-in", open, s.signedIn},
@@ -84,7 +88,7 @@ func (s *Site) routes() []route {
 		{get, "/breaches/{id}", viewer, s.breach},
 		{post, "/breaches/{id}/acknowledge", operator, s.acknowledgeBreach},
 
-		{get, "/agent.sh", open, s.agentScript},
+		{get, "/agent.sh", everybody, s.agentScript},
 		{get, "/hosts", viewer, s.hosts},
 		{get, "/hosts/new", operator, s.newHost},
 		{post, "/hosts/new", operator, s.createHost},
@@ -164,12 +168,12 @@ func (s *Site) newRouter() http.Handler {
 	router := mux.NewRouter()
 	for _, r := range s.routes() {
 		methods := []string{r.method}
-		if r.method == http.MethodGet {
-			methods = append(methods, http.MethodHead)
-		}
 		h := watch.Observe(r.method+" "+r.path, s.shield(s.guard(r)))
-		if r.path != "/live" && r.path != "/run/watch" { // a stream is sent line by line
+		if !r.streams() { // which has no end to wait for, and is sent line by line
 			h = gzhttp.GzipHandler(h)
+			if r.method == http.MethodGet {
+				methods = append(methods, http.MethodHead)
+			}
 		}
 		router.Handle(r.path, h).Methods(methods...)
 	}
@@ -204,7 +208,7 @@ func (s *Site) shield(next http.Handler) http.Handler {
 // recognize finds out who makes the request.
 func (s *Site) recognize(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		who, err := s.identify(r)
+		who, err := s.identify(w, r)
 		if err != nil {
 			s.fail(w, r, err)
 			return
@@ -216,6 +220,9 @@ func (s *Site) recognize(next http.Handler) http.Handler {
 // guard lets in who has the route's access.
 func (s *Site) guard(route route) http.Handler {
 	next := s.answer(route.handler)
+	if route.access == everybody { // who may keep the answer for others, too
+		return next
+	}
 	return s.recognize(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		who := visitorOf(r)
 		need, known := route.access.role()

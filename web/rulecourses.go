@@ -15,9 +15,9 @@ const (
 	courseSteps = 180
 )
 
-// valuesOf returns the values of now by the text of the series: of all series of
+// previewValues returns the values of now by the text of the series: of all series of
 // the metric, or, where these are too many, of those chosen, or of none.
-func (s *Site) valuesOf(ctx context.Context, who visitor, rule barograph.Rule, all, chosen []barograph.Series) (map[string]float64, error) {
+func (s *Site) previewValues(ctx context.Context, who visitor, rule barograph.Rule, all, chosen []barograph.Series) (map[string]float64, error) {
 	values := map[string]float64{}
 	selector := barograph.Selector{Metric: rule.Series.Metric}
 	switch {

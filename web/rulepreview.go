@@ -174,7 +174,7 @@ func (s *Site) addSeries(ctx context.Context, who visitor, p *preview, rule baro
 			return err
 		}
 	}
-	values, err := s.valuesOf(ctx, who, rule, all, chosen)
+	values, err := s.previewValues(ctx, who, rule, all, chosen)
 	if err != nil {
 		return err
 	}

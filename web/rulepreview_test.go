@@ -13,6 +13,7 @@ import (
 	"github.com/barograph/barograph"
 	"github.com/barograph/barograph/ingest"
 	"github.com/barograph/barograph/internal/app"
+	"github.com/barograph/barograph/test/harness"
 )
 
 // past sends forty days of history: of db-1 that fills up once a week and is
@@ -30,13 +31,19 @@ func (d *desk) past(others int) {
 		for at := now.Add(-2 * time.Hour); at.Before(now); at = at.Add(every) {
 			fmt.Fprintf(&lines, "disk_used_ratio,host=web-%d,mount=/ value=%.3f %d\n", i, .2+.001*float64(i%100), at.Unix())
 		}
+		if i == 0 { // a peak that an hour's last or lowest value does not show
+			fmt.Fprintf(&lines, "disk_used_ratio,host=web-0,mount=/ value=.55 %d\n", now.Add(-75*time.Minute).Unix())
+		}
 	}
 	d.Call(d.t, http.MethodPost, "/api/v2/write?precision=s", d.Token, lines.String(), nil)
 }
 
 func openWithPast(t *testing.T, others int) *desk {
 	t.Helper()
-	d := openWith(t, func(cfg *app.Config) { cfg.Store.Embedded.OutOfOrderWindow = barograph.Duration(60 * barograph.Day) })
+	d := openWith(t, func(cfg *app.Config) {
+		cfg.Store.Embedded.OutOfOrderWindow = barograph.Duration(60 * barograph.Day)
+		cfg.Forecast.Interval = barograph.Duration(time.Second)
+	})
 	d.past(others)
 	return d
 }
@@ -45,12 +52,12 @@ func TestPreviewOfARule(t *testing.T) {
 	t.Parallel()
 	d := openWithPast(t, 20)
 	in := d.as(barograph.RoleOperator)
-	page := in.post("/rules/preview", but(ruleFilledIn(), "name", ""))
+	page := in.post("/rules/preview", but(ruleFilledIn(), "name", "", "horizon", "14d")) // few forecasts to replay
 	if page.status != http.StatusOK || page.part("name-problem") != "" {
 		t.Fatalf("status %d: %s", page.status, page.text)
 	}
 	series := page.part("preview-series")
-	for _, want := range []string{"It looks at 21 series", "The 8 nearest the limit", "db-1 (mount=/)", "web-19", "The highest value of each hour in the last 7 d, and the limit of 90 %", "All by name"} {
+	for _, want := range []string{"It looks at 21 series", "The 8 nearest the limit", "db-1 (mount=/)", "web-19", "The highest value of each 3 h in the last 28 d, and the limit of 90 %", "All by name"} {
 		if !strings.Contains(series, want) {
 			t.Errorf("%q is not in: %s", want, series)
 		}
@@ -85,6 +92,44 @@ func TestPreviewOfARule(t *testing.T) {
 	}
 }
 
+// TestForecastsOfARule are those of all its series, refusals with their reasons
+// among them, and the curve of one.
+func TestForecastsOfARule(t *testing.T) {
+	t.Parallel()
+	d := openWithPast(t, 60)
+	in := d.as(barograph.RoleOperator)
+	path, _, _ := strings.Cut(in.post("/rules/new", ruleFilledIn()).location, "?")
+	in.see(path, "No series was looked at yet")
+	var page shown
+	harness.Eventually(t, 30*time.Second, func() string {
+		page = in.see(path)
+		if got := page.part("forecasts"); !strings.Contains(got, "too little history") || strings.Count(got, "(mount=/)") < 50 {
+			return got
+		}
+		return ""
+	})
+	if n := strings.Count(page.part("forecasts"), "(mount=/)"); n != 50 {
+		t.Errorf("%d series are on the first page", n)
+	}
+	for _, want := range []string{"How db-1 (mount=/) goes on", "80 % of the outcomes lie in the band", "The limit is 90 %."} {
+		if !strings.Contains(page.text, want) {
+			t.Errorf("%q is not in: %s", want, page.text)
+		}
+	}
+	next := in.see(path + "?from=50")
+	if n := strings.Count(next.part("forecasts"), "(mount=/)"); n != 11 || !strings.Contains(next.body, ">Back</a>") {
+		t.Errorf("%d series are on the second page: %s", n, next.part("forecasts"))
+	}
+	if got := in.see(path + "?state=insufficient_data").part("forecasts"); strings.Contains(got, "db-1") || !strings.Contains(got, "web-1") {
+		t.Errorf("those with too little history: %s", got)
+	}
+	in.see(path+"?state=stale", "No series has such a forecast now")
+	in.see(path+"?series="+url.QueryEscape(`disk_used_ratio{host="web-3",mount="/"}`), "How web-3 (mount=/) goes on")
+	in.see(path+"?series="+url.QueryEscape(`os_updates{host="web-3"}`), "is none of the series of rule")
+	in.see(path+"?series="+url.QueryEscape(`<script>`), "The series can't be read")
+	in.see(path+"?from=-9&state=nonsense", "No series has such a forecast now")
+}
+
 // TestPartsOfThePreview are what the script asks for, as somebody types.
 func TestPartsOfThePreview(t *testing.T) {
 	t.Parallel()
@@ -100,12 +145,14 @@ func TestPartsOfThePreview(t *testing.T) {
 		"nothing":         {[]string{"series", "", "limit", ""}, false, "Choose a metric", "When the form is complete", "metric-hint-"},
 		"no limit":        {[]string{"limit", ""}, false, "It looks at 4 series", "When the form is complete", "the limit"},
 		"limit half done": {[]string{"limit", "9x"}, false, "It looks at 4 series", "When the form is complete", "the limit of"},
-		"no limit, order": {[]string{"limit", "", "operator", "<"}, false, "Lowest first", "When the form is complete", "the limit"},
+		"no limit, order": {[]string{"limit", "", "operator", "<"}, false, "Lowest first", "When the form is complete", "\"55 %\""},
 		"series half done": {
-			[]string{"series", `disk_used_ratio{host=`}, false,
+			[]string{"series", `disk_used_ratio{host=`},
+			false,
 			"It looks at 4 series", "When the form is complete", "Nothing named",
 		},
-		"one": {[]string{"series", `disk_used_ratio{host="db-1"}`}, true, "It looks at 1 series", "In the last 30 days", "All by name"},
+		"peak": {[]string{"series", `disk_used_ratio{host="web-0"}`}, true, "The highest value", "In the last 30 days", "The lowest"},
+		"one":  {[]string{"series", `disk_used_ratio{host="db-1"}`}, true, "It looks at 1 series", "In the last 30 days", "All by name"},
 		"below": {
 			[]string{"operator", "<", "limit", "0.1", "horizon", "0s"},
 			true, "The lowest value", "no breaches", "beyond the limit",
@@ -114,13 +161,17 @@ func TestPartsOfThePreview(t *testing.T) {
 		"no such": {[]string{"series", `disk_used_ratio{host="nowhere"}`}, true, "none of its series has these labels", "there are no series", "It looks at"},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			in := *in
 			in.t = t
-			values := but(ruleFilledIn(), c.values...)
+			values := but(but(ruleFilledIn(), "horizon", "14d"), c.values...)
 			values.Set("part", "series")
 			page := in.post("/rules/preview", values)
-			if got := page.part("preview-series"); !strings.Contains(got, c.series) || strings.Contains(got, c.without) || strings.Contains(page.body, "data-ready") != c.ready || page.byID("main") != nil {
+			if got := page.part("preview-series"); !strings.Contains(got, c.series) || strings.Contains(page.body, c.without) || strings.Contains(page.body, "data-ready") != c.ready || page.byID("main") != nil {
 				t.Errorf("the series: %s", page.body)
+			}
+			if name == "peak" && !strings.Contains(page.body, `"55 %"`) {
+				t.Errorf("the peak is not drawn: %s", page.body)
 			}
 			values.Set("part", "backtest")
 			if got := in.post("/rules/preview", values).part("preview-backtest"); !strings.Contains(got, c.tested) {
@@ -184,7 +235,7 @@ func TestRuleOfASource(t *testing.T) {
 		t.Fatalf("saved: %+v; %s", rule, answer.text)
 	}
 	in.see(path, "sum(up)", "Asked of", "prometheus")
-	if got := in.see(path+"/edit").field("query"); strings.TrimSpace(got) != "sum(up)" {
+	if got := in.see(path + "/edit").field("query"); strings.TrimSpace(got) != "sum(up)" {
 		t.Errorf("the query in the form is %q", got)
 	}
 	again := but(values, "limit", "60", "id", strings.TrimPrefix(path, "/rules/"))

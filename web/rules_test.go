@@ -24,7 +24,8 @@ func ruleFilledIn() url.Values {
 	}
 }
 
-// but returns the form with some fields filled in otherwise: name, value, …
+// but returns the form with some fields filled in otherwise: pairs are names with
+// values.
 func but(values url.Values, pairs ...string) url.Values {
 	for i := 0; i < len(pairs); i += 2 {
 		values.Set(pairs[i], pairs[i+1])
@@ -146,6 +147,7 @@ func TestWrongRules(t *testing.T) {
 		{"labels", "9team=x", "is not [a-zA-Z_]", "labels"},
 	} {
 		t.Run(c.field+" "+c.value, func(t *testing.T) {
+			t.Parallel()
 			in := *in
 			in.t = t
 			answer := in.post("/rules/new", but(ruleFilledIn(), c.field, c.value))

@@ -22,7 +22,7 @@ type runNews struct {
 }
 
 // watchRun streams what the run prints to a page, from the place on that it has
-// come to, until it goes away or the server shuts down.
+// come to, until it goes away, is signed out, or the server shuts down.
 func (s *Site) watchRun(w http.ResponseWriter, r *http.Request) error {
 	_, leave := s.live.watch() // it counts as one of those that follow
 	if leave == nil {
@@ -32,11 +32,16 @@ func (s *Site) watchRun(w http.ResponseWriter, r *http.Request) error {
 	ctx, release := s.untilClosed(r.Context())
 	defer release()
 	out := newStream(w)
-	err := out.comment("watching")
+	err, checked := out.comment("watching"), time.Now()
 	for from := placeOfWatcher(r); err == nil && ctx.Err() == nil; {
 		var news barograph.RunOutput
 		if news, err = s.newsOfRun(ctx, from); err != nil || ctx.Err() != nil {
 			break
+		}
+		if now := time.Now(); now.Sub(checked) >= liveKeepAlive {
+			if checked = now; !s.mayStillRead(r) {
+				break
+			}
 		}
 		if news.Next == from { // nothing for a while
 			err = out.comment("")

@@ -34,6 +34,9 @@ type stock struct {
 
 func asItIs(name string) string { return name }
 
+// clip cuts a text to what is taken of it.
+func clip(text string, most int) string { return strings.ToValidUTF8(text[:min(len(text), most)], "") }
+
 // newStock makes up things of that time.
 func newStock(now time.Time, words, text func(string) string) *stock {
 	s := &stock{words: words, text: text}
@@ -43,7 +46,7 @@ func newStock(now time.Time, words, text func(string) string) *stock {
 	equal := barograph.Matchers{{Name: "host", Type: barograph.MatchEqual, Value: host}, {Name: "role", Type: barograph.MatchNotEqual, Value: words("matcher")}}
 	s.host = barograph.Host{ID: barograph.HostID(id("hst")), Name: host, Labels: labels, LastSeen: now.Add(-time.Minute)}
 	s.check = barograph.Check{
-		ID: barograph.CheckID(id("chk")), Name: "a_check", Command: "echo 1 # " + text("command"), Interval: barograph.Duration(time.Minute),
+		ID: barograph.CheckID(id("chk")), Name: "a_check", Command: clip(text("command"), barograph.MaxCommandBytes), Interval: barograph.Duration(time.Minute),
 		Timeout: barograph.Duration(time.Second), Labels: labels, Matchers: equal[:1], Enabled: true,
 	}
 	s.target = barograph.Target{
@@ -53,7 +56,7 @@ func newStock(now time.Time, words, text func(string) string) *stock {
 	}
 	s.rule = barograph.Rule{
 		ID: barograph.RuleID(id("rul")), Name: words("rule"), Operator: barograph.Above, Limit: .9, Horizon: barograph.Duration(barograph.Week),
-		Series: barograph.Selector{Metric: "disk_used_ratio", Matchers: equal[:1]}, OpenAt: .7, CloseAt: .4, Severity: barograph.SeverityWarning, Labels: labels,
+		Series: barograph.Selector{Metric: "disk_used_ratio", Matchers: equal[:1]}, OpenAt: .7, CloseAt: .4, Severity: barograph.SeverityWarning, Labels: labels, Enabled: true,
 		Annotations: map[string]string{"runbook": text("annotation")},
 		Demoted:     &barograph.Demotion{At: now, Confirmed: 1, Scored: 9, Reason: text("demotion")},
 	}
@@ -67,7 +70,7 @@ func newStock(now time.Time, words, text func(string) string) *stock {
 			{ID: barograph.EndpointID(id("ept")), Kind: barograph.EndpointEmail, To: []string{words("recipient") + "@example.com"}},
 		},
 	}
-	s.silence = barograph.Silence{ID: barograph.SilenceID(id("sil")), Matchers: equal, StartsAt: now, EndsAt: now.Add(barograph.Day), Comment: text("silence"), CreatedBy: words("silencer")}
+	s.silence = barograph.Silence{ID: barograph.SilenceID(id("sil")), Matchers: equal, StartsAt: now, EndsAt: now.Add(barograph.Day), Comment: clip(text("silence"), 1000), CreatedBy: words("silencer")}
 	s.audit = barograph.AuditEntry{Action: words("action"), Kind: "silence", Subject: words("subject"), Name: text("audited"), By: words("actor"), Before: map[string]string{words("field"): text("before")}, After: map[string]string{words("field"): text("after")}}
 	s.addHistory(now, id)
 	return s
@@ -129,7 +132,7 @@ func (s *stock) write(tb testing.TB, dir string) {
 		"check": func() error { return db.CreateCheck(ctx, s.check) }, "target": func() error { return db.CreateTarget(ctx, s.target) },
 		"subscription": func() error { return db.CreateSubscription(ctx, s.subscription) }, "silence": func() error { return db.CreateSilence(ctx, s.silence) },
 		"audit": func() error { return db.NoteAudit(ctx, s.audit) },
-		"host": func() error { return db.CreateHost(ctx, s.host, key) }, "rule": func() error { return db.CreateRule(ctx, s.rule) },
+		"host":  func() error { return db.CreateHost(ctx, s.host, key) }, "rule": func() error { return db.CreateRule(ctx, s.rule) },
 	} {
 		if err := write(); err != nil {
 			tb.Fatalf("write the %s: %v", what, err)

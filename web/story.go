@@ -56,14 +56,6 @@ func (t *story) limitWords() string {
 	return t.Limit.Operator.Beyond(t.Series.Metric, t.Limit.Value)
 }
 
-// first returns what was announced first, nil if nobody foresaw the breach.
-func (t *story) first() *barograph.Announcement {
-	if t.Prediction == nil {
-		return nil
-	}
-	return &t.Prediction.First
-}
-
 func (t *story) open() bool {
 	return t.Prediction != nil && t.Prediction.State == barograph.PredictionOpen
 }
@@ -206,7 +198,7 @@ func (s *Site) lacking(ctx context.Context, what string, err error) string {
 
 // stepFor returns the step that makes at most so many points of a time.
 func stepFor(d time.Duration, points int) time.Duration {
-	return max(time.Second, (d / time.Duration(points)).Truncate(time.Second)+time.Second)
+	return max(time.Second, (d/time.Duration(points)).Truncate(time.Second)+time.Second)
 }
 
 // exactly chooses the series, and those that have more labels.

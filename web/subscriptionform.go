@@ -35,7 +35,7 @@ type endpointForm struct {
 	Number int
 	Field  string // the name of the whole: endpoints[0]
 	Fixed  string // the kind of one that exists, which can't be changed
-	Named  string // where one that exists leads
+	Hint   string // what its address is
 	Kinds  []option
 	Format []option
 	Open   bool // its further options are filled in, or wrong
@@ -165,22 +165,21 @@ func (s *Site) showSubscriptionForm(w http.ResponseWriter, r *http.Request, stat
 		},
 	}
 	title := "New subscription"
-	var old barograph.Subscription
 	if id != "" {
-		var err error
-		if old, err = s.Subscriptions.Subscription(r.Context(), id); err != nil {
+		old, err := s.Subscriptions.Subscription(r.Context(), id)
+		if err != nil {
 			return err
 		}
 		title, d.Name = "Edit "+clip(80, old.Name).Begin, old.Name
 		d.Action, d.Back = pathOf(id)+"/edit", pathOf(id)
 	}
-	d.Endpoints = endpointForms(f, old, focus)
+	d.Endpoints = endpointForms(f, focus)
 	d.Open = moreOfSubscription(f)
 	return s.show(w, r, status, page{Title: title, Section: "/subscriptions", Template: "subscriptionform", Data: d})
 }
 
 // endpointForms returns the parts of the form that are about endpoints.
-func endpointForms(f form, old barograph.Subscription, focus int) []endpointForm {
+func endpointForms(f form, focus int) []endpointForm {
 	n := endpointsIn(f)
 	forms := make([]endpointForm, 0, n)
 	for i := range n {
@@ -199,15 +198,28 @@ func endpointForms(f form, old barograph.Subscription, focus int) []endpointForm
 		for _, name := range []string{".format", ".secret"} {
 			e.Open = e.Open || f.Value(at+name) != "" || f.Problem[at+name] != ""
 		}
-		if id := f.Value(at + ".id"); id != "" {
+		if f.Value(at+".id") != "" {
 			e.Fixed = f.Value(at + ".kind")
-			if j := slices.IndexFunc(old.Endpoints, func(e barograph.Endpoint) bool { return string(e.ID) == id }); j >= 0 {
-				e.Named = endpointPlace(old.Endpoints[j])
-			}
 		}
+		e.Hint = addressHint(barograph.EndpointKind(e.Fixed))
 		forms = append(forms, e)
 	}
 	return forms
+}
+
+// addressHint says what the address of an endpoint is; "" is a kind that is yet to
+// be chosen.
+func addressHint(kind barograph.EndpointKind) string {
+	switch kind {
+	case barograph.EndpointWebhook:
+		return "Where each message is posted to."
+	case barograph.EndpointAlertmanager:
+		return "Its base address, as https://alertmanager.example.com."
+	case barograph.EndpointShoutrrr:
+		return "It is secret, so only its beginning is shown. Leave that as it is to keep the whole, or give another whole URL."
+	case barograph.EndpointEmail, barograph.EndpointSMS:
+	}
+	return "The URL of a webhook, the base address of an Alertmanager, or a service of shoutrrr, as slack://hook:TOKEN@webhook."
 }
 
 // moreOfSubscription reports whether one of those options is filled in that are out

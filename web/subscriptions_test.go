@@ -3,6 +3,7 @@ package web_test
 import (
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -154,13 +155,11 @@ func TestSubscriptionForm(t *testing.T) {
 	t.Parallel()
 	in := open(t).as(barograph.RoleOperator)
 	values := webhook("all of it", "https://example.com/hook")
-	for name, value := range map[string][]string{
+	maps.Copy(values, url.Values{
 		"event_types": {"breach.*", "host.*", "prediction.opened, prediction.confirmed"}, "matchers": {`{host=~"db-.*"}`}, "only": {"actual"}, "min_severity": {"warning"},
 		"min_probability": {"80 %"}, "max_eta": {"3d"}, "group_by": {"rule, host"}, "group_wait": {"1m"}, "group_interval": {"10m"}, "repeat_interval": {"12h"},
 		"endpoints[0].format": {"alertmanager"}, "endpoints[0].secret": {"whsec_" + strings.Repeat("QUJD", 10)}, "enabled": {},
-	} {
-		values[name] = value
-	}
+	})
 	sub := subscribe(in, values)
 	in.see(sub, "all of it", "paused", `{host=~"db-.*"}`, "only what is", "warning or worse", "80 %", "within 3 d", "alike in rule, host", "1 min", "each 12 h", "format of Alertmanager")
 	edit := in.see(sub + "/edit")
@@ -200,14 +199,13 @@ func filledIn(s shown) url.Values {
 		switch {
 		case n.Type != html.ElementNode || name == "":
 		case n.Data == "input":
-			_, ticked := attributeOf(n, "checked")
-			if attribute(n, "type") != "checkbox" || ticked {
+			if attribute(n, "type") != "checkbox" || has(n, "checked") {
 				values.Add(name, attribute(n, "value"))
 			}
 		case n.Data == "select":
 			chosen := ""
 			for o := range n.Descendants() {
-				if _, selected := attributeOf(o, "selected"); selected {
+				if has(o, "selected") {
 					chosen = attribute(o, "value")
 				}
 			}
@@ -217,12 +215,8 @@ func filledIn(s shown) url.Values {
 	return values
 }
 
-func attributeOf(n *html.Node, name string) (string, bool) {
-	i := slices.IndexFunc(n.Attr, func(a html.Attribute) bool { return a.Key == name })
-	if i < 0 {
-		return "", false
-	}
-	return n.Attr[i].Val, true
+func has(n *html.Node, name string) bool {
+	return slices.ContainsFunc(n.Attr, func(a html.Attribute) bool { return a.Key == name })
 }
 
 func TestSubscriptionProblems(t *testing.T) {
@@ -424,9 +418,9 @@ func TestDeliveryLog(t *testing.T) {
 		}
 		return ""
 	})
-	page := in.see(sub)
 	seen := map[string]bool{}
-	for at := sub; ; page = in.see(at) {
+	for at := sub; at != ""; {
+		page := in.see(at)
 		links := regexp.MustCompile(`/deliveries/dlv_[0-9a-z]+`).FindAllString(page.body, -1)
 		for _, link := range links {
 			if seen[link] {
@@ -437,10 +431,7 @@ func TestDeliveryLog(t *testing.T) {
 		if len(links) > 50 {
 			t.Errorf("%d deliveries on a page", len(links))
 		}
-		if at = nextOf(page); at == "" {
-			break
-		}
-		at, _, _ = strings.Cut(at, "#")
+		at, _, _ = strings.Cut(nextOf(page), "#")
 	}
 	if len(seen) != 60 {
 		t.Errorf("%d deliveries, want 60", len(seen))

@@ -16,17 +16,18 @@ import (
 
 // chartRange is how far back the pictures of a target look, and in which steps.
 type chartRange struct {
-	name, words  string // as in "in the last …"
+	name         string // in the address
+	label, words string // as a link, and in "in the last …"
 	length, step time.Duration
 }
 
 func chartRanges() []chartRange {
 	return []chartRange{
-		{"3h", "3 hours", 3 * time.Hour, 15 * time.Second},
-		{"1d", "day", barograph.Day, 2 * time.Minute},
-		{"7d", "7 days", barograph.Week, 15 * time.Minute},
-		{"30d", "30 days", 30 * barograph.Day, time.Hour},
-		{"400d", "400 days", 400 * barograph.Day, 12 * time.Hour},
+		{"3h", "3 h", "3 hours", 3 * time.Hour, 15 * time.Second},
+		{"1d", "1 d", "day", barograph.Day, 2 * time.Minute},
+		{"7d", "7 d", "7 days", barograph.Week, 15 * time.Minute},
+		{"30d", "30 d", "30 days", 30 * barograph.Day, time.Hour},
+		{"400d", "400 d", "400 days", 400 * barograph.Day, 12 * time.Hour},
 	}
 }
 
@@ -48,7 +49,7 @@ type rangeLink struct {
 func rangeLinks(path string, chosen chartRange) []rangeLink {
 	var links []rangeLink
 	for _, r := range chartRanges() {
-		links = append(links, rangeLink{barograph.Words(r.length), path + "?range=" + r.name, r.name == chosen.name})
+		links = append(links, rangeLink{r.label, path + "?range=" + r.name, r.name == chosen.name})
 	}
 	return links
 }
@@ -116,10 +117,7 @@ func (s *Site) readPath(ctx context.Context, t barograph.Target, r chartRange, n
 	read := func(into *[]barograph.Point, metric string, rollup barograph.Rollup) {
 		work.Go(func() error {
 			found, err := s.stepsOf(ctx, t, metric, rollup, r, now)
-			for _, series := range found {
-				*into = append(*into, series.Points...)
-			}
-			inOrder(*into)
+			*into = succession(found)
 			return err
 		})
 	}
@@ -144,34 +142,58 @@ func (s *Site) readPath(ctx context.Context, t barograph.Target, r chartRange, n
 		return err
 	})
 	err := work.Wait()
-	for _, series := range means {
-		p.addPhase(series, func(all *phasePoints) *[]barograph.Point { return &all.mean })
-	}
-	for _, series := range longest {
-		p.addPhase(series, func(all *phasePoints) *[]barograph.Point { return &all.longest })
+	longestOf := byPhase(longest)
+	for phase, mean := range byPhase(means) {
+		p.phases[phase] = phasePoints{succession(mean), succession(longestOf[phase])}
 	}
 	return p, err
 }
 
 const phaseMetric = "probe_duration_seconds"
 
-func (p pathPoints) addPhase(series barograph.SeriesPoints, part func(*phasePoints) *[]barograph.Point) {
-	name := series.Series.Labels.Get("phase")
-	all := p.phases[name]
-	*part(&all) = append(*part(&all), series.Points...)
-	inOrder(*part(&all))
-	p.phases[name] = all
+func byPhase(all []barograph.SeriesPoints) map[string][]barograph.SeriesPoints {
+	phases := map[string][]barograph.SeriesPoints{}
+	for _, series := range all {
+		phase := series.Series.Labels.Get("phase")
+		phases[phase] = append(phases[phase], series)
+	}
+	return phases
 }
 
 // stepsOf reads the series of a target: several if its labels were others before.
+// They are not to be changed.
 func (s *Site) stepsOf(ctx context.Context, t barograph.Target, metric string, rollup barograph.Rollup, r chartRange, now time.Time) ([]barograph.SeriesPoints, error) {
-	return s.Samples.Select(ctx, barograph.Query{
-		Selector: ofTarget(metric, t), From: now.Add(-r.length), To: now.Add(time.Millisecond), Step: r.step, Rollup: rollup,
-	})
+	q := barograph.Query{Selector: ofTarget(metric, t), From: now.Add(-r.length), To: now.Add(time.Millisecond), Step: r.step, Rollup: rollup}
+	if r.length > barograph.Week {
+		return s.rolledUp.read(ctx, s.Samples, q)
+	}
+	return s.Samples.Select(ctx, q)
 }
 
-func inOrder(points []barograph.Point) {
-	slices.SortStableFunc(points, func(a, b barograph.Point) int { return cmp.Compare(a.UnixMilli, b.UnixMilli) })
+// succession makes one of the series of a target whose labels were others before.
+// The one with the most points counts, and others before and after it: in between
+// they are somebody else's.
+func succession(all []barograph.SeriesPoints) []barograph.Point {
+	all = slices.SortedStableFunc(slices.Values(all), func(a, b barograph.SeriesPoints) int { return cmp.Compare(len(b.Points), len(a.Points)) })
+	var one []barograph.Point
+	for _, series := range all {
+		points := series.Points
+		if len(one) == 0 {
+			one = points
+			continue
+		}
+		first, last := one[0].UnixMilli, one[len(one)-1].UnixMilli
+		before := slices.IndexFunc(points, func(p barograph.Point) bool { return p.UnixMilli >= first })
+		if before < 0 {
+			before = len(points)
+		}
+		after := slices.IndexFunc(points, func(p barograph.Point) bool { return p.UnixMilli > last })
+		if after < 0 {
+			after = len(points)
+		}
+		one = slices.Concat(points[:before], one, points[after:])
+	}
+	return one
 }
 
 // roundsOf returns what is drawn of each step.

@@ -13,7 +13,7 @@ import (
 const (
 	freshFor     = 15 * time.Minute // a value of what is probed often is not older
 	oftenEnough  = freshFor / 3     // is often
-	readingsStep = 30 * time.Second
+	readingsStep = 5 * time.Second
 	mostNames    = 50 // in one pattern
 )
 

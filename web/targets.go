@@ -167,14 +167,18 @@ func (s *Site) trends(ctx context.Context, targets []barograph.Target, now time.
 	if err != nil {
 		return nil, err
 	}
-	drawn := make(map[probed]template.HTML, len(found))
-	for _, series := range found {
-		c := chart.Chart{Unit: chart.UnitSeconds, From: now.Add(-trendLength), Until: now, History: pointsOf(series.Points, trendStep)}
+	series := map[probed][]barograph.SeriesPoints{}
+	for _, one := range found {
+		series[probedOf(one.Series)] = append(series[probedOf(one.Series)], one)
+	}
+	drawn := make(map[probed]template.HTML, len(series))
+	for key, all := range series {
+		c := chart.Chart{Unit: chart.UnitSeconds, From: now.Add(-trendLength), Until: now, History: pointsOf(succession(all), trendStep)}
 		var b bytes.Buffer
 		if err := c.Spark(&b); err != nil && !errors.Is(err, chart.ErrEmpty) {
 			return nil, err
 		}
-		drawn[probedOf(series.Series)] = template.HTML(b.String()) //nolint:gosec // chart escapes all texts
+		drawn[key] = template.HTML(b.String()) //nolint:gosec // chart escapes all texts
 	}
 	return drawn, nil
 }

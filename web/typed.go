@@ -9,31 +9,54 @@ import (
 
 // What people type into forms, read as they mean it.
 
-// readLabels reads name=value pairs that are parted by commas or lines.
+// readLabels reads name=value pairs that are parted by commas or lines. A value
+// may stand in double quotes, with all that has a meaning otherwise.
 func readLabels(text string) (barograph.Labels, error) {
 	labels := map[string]string{}
-	for _, pair := range strings.FieldsFunc(text, func(r rune) bool { return r == ',' || r == '\n' }) {
-		if pair = strings.TrimSpace(pair); pair == "" {
-			continue
-		}
-		name, value, found := strings.Cut(pair, "=")
-		name, value = strings.TrimSpace(name), strings.Trim(strings.TrimSpace(value), `"`)
+	for text = skipBetween(text); text != ""; text = skipBetween(text) {
+		name, value, rest, ok := cutLabel(text)
 		switch {
-		case !found || name == "" || value == "":
-			return nil, barograph.Errorf(barograph.KindInvalid, "%q is not a label: write name=value, and one a line or commas between them", barograph.Clip(pair))
+		case !ok:
+			return nil, barograph.Errorf(barograph.KindInvalid, "%q is not a label: write name=value, and one a line or commas between them", barograph.Clip(text[:len(text)-len(rest)]))
 		case labels[name] != "":
 			return nil, barograph.Errorf(barograph.KindInvalid, "the label %s is given twice", barograph.Clip(name))
 		}
-		labels[name] = value
+		labels[name], text = value, rest
 	}
 	return barograph.NewLabels(labels), nil
+}
+
+// skipBetween leaves out what parts labels.
+func skipBetween(text string) string { return strings.TrimLeft(text, ", \t\r\n") }
+
+// cutLabel reads the first label; rest begins where it ends.
+func cutLabel(text string) (name, value, rest string, ok bool) {
+	end := strings.IndexAny(text+"\n", ",\n")
+	name, value, ok = strings.Cut(text[:end], "=")
+	name, value, rest = strings.TrimSpace(name), strings.TrimSpace(value), text[end:]
+	if strings.HasPrefix(value, `"`) {
+		quoted := text[strings.Index(text, `"`):]
+		begin, err := strconv.QuotedPrefix(quoted)
+		if err != nil {
+			return "", "", rest, false
+		}
+		if value, err = strconv.Unquote(begin); err != nil {
+			return "", "", rest, false
+		}
+		rest = quoted[len(begin):]
+	}
+	return name, value, rest, ok && name != "" && value != ""
 }
 
 // writeLabels writes what readLabels reads, one a line.
 func writeLabels(labels barograph.Labels) string {
 	lines := make([]string, len(labels))
 	for i, l := range labels {
-		lines[i] = l.Name + "=" + l.Value
+		value := l.Value
+		if strings.ContainsAny(value, ",\r\n\"") || strings.TrimSpace(value) != value {
+			value = strconv.Quote(value)
+		}
+		lines[i] = l.Name + "=" + value
 	}
 	return strings.Join(lines, "\n")
 }

@@ -38,15 +38,22 @@ func visitorOf(r *http.Request) visitor {
 const zoneCookie = "barograph-zone"
 
 // identify returns who makes the request.
-func (s *Site) identify(r *http.Request) (visitor, error) {
+func (s *Site) identify(w http.ResponseWriter, r *http.Request) (visitor, error) {
 	v := visitor{Zone: zoneOf(r), Now: s.Clock.Now()}
-	token, err := s.sessions.identify(r)
+	token, err := s.sessions.identify(w, r)
 	v.Identity = barograph.Identity{Role: token.Role, Name: token.Name}
 	v.TokenID, v.SignedIn = token.ID, token.Role != ""
 	if !v.SignedIn && s.Config.AnonymousViewer {
 		v.Identity = barograph.Identity{Role: barograph.RoleViewer, Name: "anonymous"}
 	}
 	return v, err
+}
+
+// mayStillRead reports whether the visitor, whom a stream goes to, is let in yet. As
+// long as the database doesn't say that, it goes on.
+func (s *Site) mayStillRead(r *http.Request) bool {
+	token, err := s.sessions.again(r)
+	return err != nil || token.Role.Allows(barograph.RoleViewer) || token.Role == "" && s.Config.AnonymousViewer
 }
 
 func zoneOf(r *http.Request) *time.Location {

@@ -85,16 +85,16 @@ func (d *diary) prediction(id, rule, name, host string, ago, in time.Duration) b
 	}
 }
 
-func (d *diary) event(n int, typ barograph.EventType, at time.Time, limit float64, p *barograph.Prediction, b *barograph.Breach) barograph.Event {
+func (d *diary) event(n int, typ barograph.EventType, at time.Time, p *barograph.Prediction, b *barograph.Breach) barograph.Event {
 	e := barograph.Event{ID: barograph.EventID(fmt.Sprintf("evt_%026d", n)), Type: typ, Time: at, Severity: barograph.SeverityWarning}
 	e.Data.Prediction, e.Data.Breach, e.Data.Summary = p, b, fmt.Sprintf("summary %d", n)
 	switch {
 	case p != nil:
 		e.Subject, e.Labels = p.Series.String(), p.Series.Labels
-		e.Data.Rule = &barograph.RuleRef{ID: p.RuleID, Name: p.RuleName, Operator: barograph.Above, Limit: limit, Horizon: barograph.Duration(3 * barograph.Day)}
+		e.Data.Rule = &barograph.RuleRef{ID: p.RuleID, Name: p.RuleName, Operator: barograph.Above, Limit: .9, Horizon: barograph.Duration(3 * barograph.Day)}
 	case b != nil:
 		e.Subject, e.Labels = b.Series.String(), b.Series.Labels
-		e.Data.Rule = &barograph.RuleRef{ID: b.RuleID, Name: b.RuleName, Operator: barograph.Above, Limit: limit, Horizon: barograph.Duration(3 * barograph.Day)}
+		e.Data.Rule = &barograph.RuleRef{ID: b.RuleID, Name: b.RuleName, Operator: barograph.Above, Limit: .9, Horizon: barograph.Duration(3 * barograph.Day)}
 	}
 	return e
 }
@@ -111,6 +111,7 @@ func (d *diary) fill(t *testing.T, db *configdb.DB) {
 	must(db.CreateHost(ctx, barograph.Host{ID: "hst_1", Name: "db-1"}, barograph.KeyHash{}))
 	must(db.CreateHost(ctx, barograph.Host{ID: "hst_2", Name: "quiet"}, barograph.KeyHash{}))
 	must(db.CreateRule(ctx, diskRule("rul_disk", "Disk space")))
+	must(db.CreateRule(ctx, diskRule("rul_wolf", "Wolf")))
 	stricter := diskRule("rul_changed", "Stricter")
 	must(db.CreateRule(ctx, stricter))
 	stricter.Limit, stricter.Enabled = .8, false
@@ -130,7 +131,7 @@ func (d *diary) fill(t *testing.T, db *configdb.DB) {
 	d.changed.State, d.changed.ClosedAt, d.changed.CloseReason = barograph.PredictionExpired, d.now.Add(-20*time.Hour), "the announced time passed and the limit was kept"
 	d.gone = d.prediction("4gone", "rul_gone", "Gone", "db-3", 40*time.Hour, 20*time.Hour)
 	d.gone.State, d.gone.ClosedAt, d.gone.CloseReason = barograph.PredictionWithdrawn, d.now.Add(-30*time.Hour), "the rule was deleted"
-	d.hostile = d.prediction("5hostile", "rul_disk", hostileText, "x", 20*time.Hour, 40*time.Hour)
+	d.hostile = d.prediction("5hostile", "rul_wolf", hostileText, "x", 20*time.Hour, 40*time.Hour)
 	d.hostile.Series.Labels = barograph.NewLabels(map[string]string{"host": hostileText, "mount": "/\x00" + strings.Repeat("long", 200)})
 	d.hostile.First.Reason, d.hostile.Latest.Reason, d.hostile.CloseReason = hostileText, strings.Repeat(hostileText, 300), hostileText
 	d.ended = barograph.Breach{
@@ -143,14 +144,17 @@ func (d *diary) fill(t *testing.T, db *configdb.DB) {
 	opened := d.open
 	opened.Latest = opened.First
 	events := []barograph.Event{
-		d.event(1, barograph.EventPredictionOpened, d.open.OpenedAt, .9, &opened, nil),
-		d.event(2, barograph.EventPredictionUpdated, d.open.Latest.At, .9, &d.open, nil),
-		d.event(3, barograph.EventPredictionOpened, d.changed.OpenedAt, .9, &d.changed, nil),
-		d.event(4, barograph.EventPredictionConfirmed, d.confirmed.ClosedAt, .9, &d.confirmed, &d.ended),
-		d.event(5, barograph.EventBreachStarted, d.ended.StartedAt, .9, nil, &d.ended),
+		d.event(1, barograph.EventPredictionOpened, d.open.OpenedAt, &opened, nil),
+		d.event(2, barograph.EventPredictionUpdated, d.open.Latest.At, &d.open, nil),
+		d.event(3, barograph.EventPredictionOpened, d.changed.OpenedAt, &d.changed, nil),
+		d.event(4, barograph.EventPredictionConfirmed, d.confirmed.ClosedAt, &d.confirmed, &d.ended),
+		d.event(5, barograph.EventBreachStarted, d.ended.StartedAt, nil, &d.ended),
 	}
 	must(db.Record(ctx, barograph.Change{
 		Predictions: []barograph.Prediction{d.open, d.confirmed, d.changed, d.gone, d.hostile}, Breaches: []barograph.Breach{d.ended, d.broken},
+		Standings: []barograph.RuleStanding{{RuleID: "rul_wolf", At: d.now.Add(-25 * time.Hour), Demoted: &barograph.Demotion{
+			At: d.now.Add(-25 * time.Hour), Confirmed: 2, Scored: 10, Reason: "2 of 10 came true",
+		}}},
 		Silences: []barograph.HostSilence{{HostID: "hst_2", Since: d.now.Add(-2 * time.Hour)}}, Events: events,
 		Deliveries: []barograph.Delivery{{
 			ID: "dlv_1", EventID: events[0].ID, SubscriptionID: "sub_1", EndpointID: "ept_1", Topic: string(d.open.ID), State: barograph.DeliveryDelivered,

@@ -100,6 +100,7 @@ type Site struct {
 	live     *hub
 	overview *overview
 	names    metricNames
+	rolledUp *rolledUp
 	router   http.Handler
 }
 
@@ -111,10 +112,10 @@ func New(opts Options) (*Site, error) {
 	if err := opts.validate(); err != nil {
 		return nil, err
 	}
-	s := &Site{Options: opts, live: newHub(opts.Subscriber, opts.Config.MaxStreams), overview: newOverview()}
+	s := &Site{Options: opts, live: newHub(opts.Subscriber, opts.Config.MaxStreams), overview: newOverview(), rolledUp: newRolledUp()}
 	s.live.heard = s.overview.hear
 	s.stations = &stationWatch{ask: opts.Stations}
-	s.sessions = newSessions(opts.Sessions, opts.Config.SessionLength.Std(), opts.Clock)
+	s.sessions = newSessions(opts.Sessions, opts.Config.SessionLength.Std(), opts.Clock, opts.Logger)
 	opts.Manage.WhenKeysChange(s.sessions.forget)
 	var err error
 	if s.assets, err = loadAssets(); err != nil {

@@ -102,6 +102,7 @@ func serve(ctx context.Context, args []string, std streams) error {
 	fmt.Fprintf(std.out, "Barograph %s listens at %s, data in %s\n", version, a.URL(), s.dir)
 	if key := a.AdminToken(); key != "" {
 		fmt.Fprintf(std.out, "Admin token, shown only now: %s\n", key.Reveal())
+		fmt.Fprintf(std.out, "Open that address in a browser and sign in with it; it is also the key to the API.\n")
 	}
 	return errors.Join(a.Run(ctx), a.Close())
 }

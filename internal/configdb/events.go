@@ -44,7 +44,11 @@ func (db *DB) Events(ctx context.Context, f barograph.EventFilter, p barograph.P
 	var where filter
 	if len(f.Types) > 0 && !slices.Contains(f.Types, "*") {
 		types := typesMatching(f.Types)
-		where.and("t.type IN ("+marks(len(types))+")", types...)
+		column := "t.type"
+		if slices.Contains(types, any(string(barograph.EventPredictionUpdated))) {
+			column = "t.type || ''" // most events are of this type: its index would have all of them sorted
+		}
+		where.and(column+" IN ("+marks(len(types))+")", types...)
 	}
 	where.equal("t.rule_id", string(f.RuleID))
 	where.equal("t.host", f.Host)

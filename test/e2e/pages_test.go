@@ -35,6 +35,8 @@ func pages() []webPage {
 		{name: "targets", path: fixed("/targets"), see: "office-berlin"},
 		{name: "target", path: first("targets", "", "office-berlin"), see: "office-berlin"},
 		{name: "target-new", path: fixed("/targets/new"), see: "Add", role: operator},
+		{name: "target-edit", path: func(t testing.TB, w *world) string { return first("targets", "", "own pages")(t, w) + "/edit" }, see: "Options of http", role: operator},
+		{name: "targets-import", path: fixed("/targets/import"), see: "targets file", role: operator},
 		{name: "run", path: fixed("/run"), see: "Run", role: operator},
 		{name: "rules", path: fixed("/rules"), see: "Disk space"},
 		{name: "rule", path: first("rules", "", "Disk space"), see: "Its series"},
@@ -120,7 +122,8 @@ func TestSignInPage(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			v := visit(t, options...)
 			v.Open("/sign-in")
-			v.See("With a token")
+			v.See("Sign in")
+			v.Value("Token") // there is such a field
 			v.FitsWidth()
 			v.Accessible()
 		})

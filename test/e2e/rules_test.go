@@ -65,6 +65,7 @@ func TestRuleByKeyboard(t *testing.T) {
 }
 
 func forgetRule(t *testing.T, path string) {
+	t.Helper()
 	_ = theWorld(t).send(context.Background(), http.MethodDelete, "/api/v1"+path, theWorld(t).Token, nil, nil)
 }
 

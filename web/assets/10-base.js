@@ -61,8 +61,11 @@
   follow();
   // What no event tells of is looked at again: after a minute, or sooner where a
   // part says so by data-every, in seconds.
-  const every = Math.min(60, ...live().map((part) => Number(part.dataset.every) || 60));
-  setInterval(() => { if (!document.hidden && Date.now() - last > every * 900) soon(); }, every * 1000);
+  function lookAgain() {
+    const every = Math.min(60, ...live().map((part) => Number(part.dataset.every) || 60));
+    setTimeout(() => { if (!document.hidden && Date.now() - last > every * 900) soon(); lookAgain(); }, every * 1000);
+  }
+  lookAgain();
   document.addEventListener("barograph:stale", soon);
   document.addEventListener("visibilitychange", () => { if (!document.hidden) soon(); });
   addEventListener("pagehide", () => source?.close());
