@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"mime/multipart"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -67,5 +68,32 @@ func TestFormOfManyFields(t *testing.T) {
 	}
 	if answer := out.post("/sign-in", many); answer.status != http.StatusUnprocessableEntity {
 		t.Errorf("status %d: %s", answer.status, answer.text)
+	}
+}
+
+// TestStoreIsAway: what is known without it is still shown, and that it is away.
+func TestStoreIsAway(t *testing.T) {
+	t.Parallel()
+	gone := httptest.NewServer(http.NotFoundHandler())
+	gone.Close()
+	d := openWith(t, func(c *app.Config) {
+		c.Store.Engine, c.Store.Prometheus.URL = "prometheus", gone.URL
+	})
+	d.AddHost(t, "web-1")
+	in := d.as(barograph.RoleOperator)
+	in.do("/targets/new", url.Values{"name": {"gateway"}, "kind": {"icmp"}, "address": {"127.0.0.1"}, "interval": {"1m"}, "timeout": {"1s"}, "count": {"5"}})
+	idOf := func(noun string) string {
+		var list struct{ Items []struct{ ID string } }
+		d.Call(t, http.MethodGet, "/api/v1"+noun, d.Token, nil, &list)
+		return noun + "/" + list.Items[0].ID
+	}
+	for path, text := range map[string]string{
+		"/hosts": "web-1", "/hosts?sort=disk": "web-1", idOf("/hosts"): "web-1", "/targets": "gateway", idOf("/targets"): "gateway",
+		idOf("/targets") + "?range=90d": "gateway", idOf("/checks"): "web-1",
+	} {
+		in.see(path, text, "The series store does not answer")
+	}
+	if answer := in.see("/rules"); strings.Contains(answer.body, `id="lack"`) {
+		t.Error("a page that needs nothing of the store lacks something")
 	}
 }

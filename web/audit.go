@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
 
 	"github.com/barograph/barograph"
 )
@@ -138,17 +139,29 @@ func changesOf(before, after any) []auditChange {
 	return changes
 }
 
-// fieldsOf returns the fields of a thing as JSON without white space.
+const deepest = 4 // how deep fields lie that are told one by one
+
+// fieldsOf returns the fields of a thing as JSON without white space, those of
+// objects in it by their path.
 func fieldsOf(thing any) map[string]json.RawMessage {
-	var found map[string]json.RawMessage
+	found := map[string]json.RawMessage{}
 	text, err := json.Marshal(thing)
-	if err == nil {
-		err = json.Unmarshal(text, &found)
+	if err != nil { // it came from JSON
+		return found
 	}
-	if err != nil { // it is no object
-		return map[string]json.RawMessage{"": text}
-	}
+	addFields(found, "", text, deepest)
 	return found
+}
+
+func addFields(found map[string]json.RawMessage, path string, text json.RawMessage, depth int) {
+	var fields map[string]json.RawMessage
+	if depth == 0 || !bytes.HasPrefix(text, []byte("{")) || json.Unmarshal(text, &fields) != nil {
+		found[path] = text
+		return
+	}
+	for name, value := range fields {
+		addFields(found, strings.TrimPrefix(path+"."+name, "."), value, depth-1)
+	}
 }
 
 func indented(thing any) string {

@@ -79,7 +79,7 @@ func (s *Site) check(w http.ResponseWriter, r *http.Request) error {
 // series the greatest: what is older than some of its turns is left out.
 func (s *Site) lastOnHosts(ctx context.Context, c barograph.Check, now time.Time) (map[string]lastValue, error) {
 	within := latest(c)
-	found, err := s.Samples.Select(ctx, barograph.Query{
+	found, err := s.measuredIf(ctx, barograph.Query{
 		Selector: barograph.Selector{Metric: mainMetric(c)},
 		From:     now.Add(-within), To: now.Add(time.Millisecond), Step: within.Truncate(time.Second), Rollup: barograph.RollupLast,
 	})

@@ -10,13 +10,15 @@ import (
 // what it means to whoever reads it.
 func eventBadge(t barograph.EventType) badge {
 	text := strings.ReplaceAll(string(t), ".", " ")
-	switch t { //nolint:exhaustive // all others are neither good nor bad
+	switch t { //nolint:exhaustive // all others are neutral
 	case barograph.EventPredictionAverted, barograph.EventBreachEnded, barograph.EventHostReturned, barograph.EventEndpointEnabled, barograph.EventRuleRestored:
 		return badge{text, "good"}
 	case barograph.EventBreachStarted, barograph.EventHostSilent, barograph.EventEndpointDisabled:
 		return badge{text, "bad"}
-	case barograph.EventPredictionOpened, barograph.EventPredictionConfirmed, barograph.EventRuleDemoted:
+	case barograph.EventPredictionOpened, barograph.EventRuleDemoted:
 		return badge{text, "warning"}
+	case barograph.EventPredictionConfirmed: // bad that it came, good that we said so
+		return badge{text, "came"}
 	}
 	return badge{text, "neutral"}
 }

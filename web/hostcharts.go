@@ -60,7 +60,7 @@ func (s *Site) hostCharts(ctx context.Context, host string, values measured, who
 			if len(values[metric]) == 0 {
 				continue
 			}
-			series, err := s.Samples.Select(ctx, barograph.Query{
+			series, err := s.measuredIf(ctx, barograph.Query{
 				Selector: barograph.Selector{Metric: metric, Matchers: onHost(host)},
 				From:     who.Now.Add(-hostChartLength), To: who.Now, Step: hostChartStep, Rollup: barograph.RollupMean,
 			})

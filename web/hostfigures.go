@@ -47,7 +47,7 @@ func (s *Site) figuresOf(ctx context.Context, names []string, now time.Time) (by
 	}
 	chosen := matchHosts(names)
 	each := func(metric string, use func(f *hostFigures, series barograph.Series, value float64)) error {
-		found, err := s.Samples.Select(ctx, barograph.Query{
+		found, err := s.measuredIf(ctx, barograph.Query{
 			Selector: barograph.Selector{Metric: metric, Matchers: chosen},
 			From:     now.Add(-figuresWithin), To: now.Add(time.Millisecond), Step: figuresStep, Rollup: barograph.RollupLast,
 		})

@@ -211,11 +211,11 @@ func (c *crawl) run() {
 
 // judge fails the test if the page is not as it should be, and notes which marks
 // are on it.
-func judge(t testing.TB, path string, page shown, seen map[string]bool) {
-	t.Helper()
+func judge(tb testing.TB, path string, page shown, seen map[string]bool) {
+	tb.Helper()
 	wrong := func(format string, args ...any) {
-		t.Helper()
-		t.Errorf("%s: %s", path, fmt.Sprintf(format, args...))
+		tb.Helper()
+		tb.Errorf("%s: %s", path, fmt.Sprintf(format, args...))
 	}
 	// A form has what is edited as a whole.
 	if len(page.body) > largest && !strings.HasSuffix(path, "/edit") {
@@ -298,7 +298,7 @@ func judgeAttribute(wrong complain, n *html.Node, a html.Attribute, ids map[stri
 			wrong("<%s %s=%q> leads elsewhere", n.Data, a.Key, a.Val)
 		}
 	case "aria-describedby", "aria-labelledby", "for", "list":
-		for _, id := range strings.Fields(a.Val) {
+		for id := range strings.FieldsSeq(a.Val) {
 			if !ids[id] {
 				wrong("<%s %s=%q>: nothing has that id", n.Data, a.Key, id)
 			}

@@ -21,6 +21,7 @@ type hostKey struct {
 	Since   string // when it was shown: what is heard later comes with the key
 	Server  string // its URL
 	Exposed bool   // the key would travel readable
+	Local   bool   // the URL is for this machine alone
 	Agent   string // a line for a shell: with the agent
 	Script  string // and with the script in place of it
 	Unit    string // for systemd
@@ -43,7 +44,8 @@ const keyFile = "/etc/barograph-agent.key"
 // programs, which everybody on the host can see.
 func (d *hostKey) write(server *url.URL) {
 	d.Server = server.String()
-	d.Exposed = server.Scheme == "http" && !isLoopback(server.Hostname())
+	d.Local = isLoopback(server.Hostname())
+	d.Exposed = server.Scheme == "http" && !d.Local
 	keep := "(umask 077; echo " + shellQuoted(d.Key) + " >" + keyFile + ")"
 	agent := "barograph-agent --server " + shellQuoted(d.Server) + " --key-file " + keyFile
 	script := "BAROGRAPH_SERVER=" + shellQuoted(d.Server) + " BAROGRAPH_KEY_FILE=" + keyFile

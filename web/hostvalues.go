@@ -49,7 +49,7 @@ func (m measured) greatest(metric string) (greatest lastValue, ok bool) {
 func (s *Site) measuredOn(ctx context.Context, host string, checks []barograph.Check, now time.Time) (measured, error) {
 	m := measured{}
 	add := func(metric string, within, step time.Duration) error {
-		found, err := s.Samples.Select(ctx, barograph.Query{
+		found, err := s.measuredIf(ctx, barograph.Query{
 			Selector: barograph.Selector{Metric: metric, Matchers: onHost(host)},
 			From:     now.Add(-within), To: now.Add(time.Millisecond), Step: step, Rollup: barograph.RollupLast,
 		})
@@ -61,8 +61,11 @@ func (s *Site) measuredOn(ctx context.Context, host string, checks []barograph.C
 		}
 		return err
 	}
-	_, more, err := s.Series.Series(ctx, barograph.SeriesQuery{
-		Selector: barograph.Selector{Matchers: onHost(host)}, From: now.Add(-valuesWithin), To: now.Add(time.Millisecond), Limit: mostOfHost,
+	more, err := ifThere(ctx, s, func(ctx context.Context) (more bool, err error) {
+		_, more, err = s.Series.Series(ctx, barograph.SeriesQuery{
+			Selector: barograph.Selector{Matchers: onHost(host)}, From: now.Add(-valuesWithin), To: now.Add(time.Millisecond), Limit: mostOfHost,
+		})
+		return more, err
 	})
 	if err != nil {
 		return nil, err

@@ -70,7 +70,9 @@ func TestManyWhoWait(t *testing.T) {
 			t.Errorf("50 waited for %s, want as long as one", took)
 		}
 		// The one who finds out leaving is nothing to the others.
-		all.Go(func() { _, _ = k.get(t.Context(), func() (int, error) { time.Sleep(time.Second); return 0, context.Canceled }) })
+		all.Go(func() {
+			_, _ = k.get(t.Context(), func() (int, error) { time.Sleep(time.Second); return 0, context.Canceled })
+		})
 		synctest.Wait()
 		if got, err := k.get(t.Context(), func() (int, error) { return 7, nil }); got != 7 || err != nil {
 			t.Errorf("%d, %v", got, err)

@@ -9,9 +9,11 @@ import (
 )
 
 const (
-	namesKept    = time.Minute // how long the names of metrics are remembered
-	namesSpan    = time.Hour   // names that had a value in the last
-	namesSeries  = 20_000      // series that are looked at for their names
+	namesKept    = time.Minute      // how long the names of metrics are remembered
+	namesRetry   = 10 * time.Second // how long it is not tried again if they can't be had
+	namesPatient = 2 * time.Second  // how long a form waits for them
+	namesSpan    = time.Hour        // names that had a value in the last
+	namesSeries  = 20_000           // series that are looked at for their names
 	namesOffered = 500
 )
 
@@ -26,16 +28,20 @@ type metricNames struct {
 // metricNames returns the names of the metrics that have values now. They are a
 // help: that they can't be had stops nobody.
 func (s *Site) metricNames(ctx context.Context) []string {
-	m, now := &s.names, s.Clock.Now()
+	m := &s.names
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	now := s.Clock.Now() // after those who were waited for
 	if now.Before(m.until) {
 		return m.names
 	}
-	found, _, err := s.Series.Series(ctx, barograph.SeriesQuery{Selector: sentToUs(), From: now.Add(-namesSpan), To: now, Limit: namesSeries})
+	patient, cancel := context.WithTimeout(ctx, namesPatient)
+	defer cancel()
+	found, _, err := s.Series.Series(patient, barograph.SeriesQuery{Selector: sentToUs(), From: now.Add(-namesSpan), To: now, Limit: namesSeries})
 	if err != nil {
 		if ctx.Err() == nil {
 			s.Logger.WarnContext(ctx, "the names of the metrics can't be listed", "error", err)
+			m.until = s.Clock.Now().Add(namesRetry)
 		}
 		return m.names
 	}

@@ -43,6 +43,25 @@ type silentHost struct {
 // startingPoint says what there is, so that the page can say what to do first.
 type startingPoint struct{ Hosts, Targets, Rules, Subscriptions int }
 
+// startingStep is one thing to do first.
+type startingStep struct{ What, Why, Path string }
+
+// Steps are the things to do first. One host and one target say little: a new
+// server watches itself.
+func (p startingPoint) Steps() []startingStep {
+	var steps []startingStep
+	add := func(lacks bool, step startingStep) {
+		if lacks {
+			steps = append(steps, step)
+		}
+	}
+	add(p.Hosts < 2, startingStep{"Add a host", ": you get the one line to paste there.", "/hosts/new"})
+	add(p.Targets < 2, startingStep{"Add a target", " that is called or pinged from here.", "/targets/new"})
+	add(p.Rules == 0, startingStep{"Make a rule", ": the limit that you want to be warned of.", "/rules/new"})
+	add(p.Subscriptions == 0, startingStep{"Subscribe", " to be told by mail, text message or webhook.", "/subscriptions/new"})
+	return steps
+}
+
 // New reports whether the server lacks something without which it is of no use.
 func (p startingPoint) New() bool {
 	return p.Hosts+p.Targets == 0 || p.Rules == 0 || p.Subscriptions == 0
@@ -178,11 +197,11 @@ func (s *Site) score(ctx context.Context, now time.Time) (scoreFigures, error) {
 
 // addStart counts what a new server lacks.
 func (s *Site) addStart(ctx context.Context, p *startingPoint) error {
-	hosts, err := s.Hosts.Hosts(ctx, barograph.Page{Limit: 1})
+	hosts, err := s.Hosts.Hosts(ctx, barograph.Page{Limit: 2})
 	if err != nil {
 		return err
 	}
-	targets, err := s.Targets.Targets(ctx, barograph.Page{Limit: 1})
+	targets, err := s.Targets.Targets(ctx, barograph.Page{Limit: 2})
 	if err != nil {
 		return err
 	}

@@ -59,6 +59,7 @@ type view struct {
 	Visitor visitor
 	Nav     []navEntry
 	Done    string // what was just done
+	Lack    string // what is missing from the page; "": nothing
 	Failing string // which station does not work, as last seen; "": all do
 	SignIn  string // URL to sign in and come back
 	Path    string // of the request, with its query
@@ -102,7 +103,7 @@ func (s *Site) show(w http.ResponseWriter, r *http.Request, status int, p page) 
 		who = visitor{Zone: zoneOf(r), Now: s.Clock.Now()}
 	}
 	v := view{
-		page: p, Visitor: who, Done: doneText(r.URL.Query().Get("done")), Path: r.URL.RequestURI(),
+		page: p, Visitor: who, Lack: lackOf(r.Context()), Done: doneText(r.URL.Query().Get("done")), Path: r.URL.RequestURI(),
 		Version: s.Version, Style: s.assets.style, Script: s.assets.script,
 	}
 	if who.Role != "" {
@@ -142,7 +143,7 @@ func redirect(w http.ResponseWriter, r *http.Request, to, done string) error {
 		}
 		to += separator + "done=" + done
 	}
-	http.Redirect(w, r, to, http.StatusSeeOther)
+	http.Redirect(w, r, to, http.StatusSeeOther) //nolint:gosec // a path that the caller made
 	return nil
 }
 

@@ -225,7 +225,7 @@ func sameAs(t *testing.T, d *desk, before, what string) {
 		return
 	}
 	was := strings.Split(before, "\n")
-	for _, line := range strings.Split(after, "\n") {
+	for line := range strings.SplitSeq(after, "\n") {
 		if !slices.Contains(was, line) {
 			t.Errorf("%s changed something: there is now %s", what, line)
 		}
@@ -285,7 +285,7 @@ func (b *browser) checkRoute(r web.Route, path string, refused bool, role barogr
 
 // open sends a request without a form and returns the head of the answer: what
 // comes after that may have no end.
-func (b *browser) open(method, path string, header []string) *http.Response {
+func (b *browser) open(method, path string, header []string) head {
 	b.t.Helper()
 	ctx, cancel := context.WithTimeout(b.t.Context(), time.Minute)
 	defer cancel()
@@ -311,5 +311,12 @@ func (b *browser) open(method, path string, header []string) *http.Response {
 		_, _ = io.Copy(io.Discard, res.Body) // so that the connection may be used again
 	}
 	_ = res.Body.Close()
-	return res
+	return head{res.StatusCode, res.Status, res.Header}
+}
+
+// head is that of an answer.
+type head struct {
+	StatusCode int
+	Status     string
+	Header     http.Header
 }

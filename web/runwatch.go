@@ -59,7 +59,7 @@ func (s *Site) newsOfRun(ctx context.Context, from int64) (barograph.RunOutput, 
 	defer cancel()
 	news, err := s.Runs.Watch(patient, from)
 	if err != nil && patient.Err() != nil {
-		return barograph.RunOutput{Next: from}, nil //nolint:nilerr // that nothing happened is no error
+		return barograph.RunOutput{Next: from}, nil
 	}
 	return news, err
 }

@@ -10,7 +10,7 @@ import (
 
 // toSignIn asks for a token, and comes back to a page that was only to be read.
 func (s *Site) toSignIn(w http.ResponseWriter, r *http.Request) {
-	http.Redirect(w, r, signInPath(r), http.StatusSeeOther)
+	http.Redirect(w, r, signInPath(r), http.StatusSeeOther) //nolint:gosec // a path of ours
 }
 
 // signInPath is where to sign in and come back to the page, if it was only to be
@@ -70,7 +70,7 @@ func (s *Site) signedIn(w http.ResponseWriter, r *http.Request) error {
 		f.Problem["token"] = "Your browser did not keep the session's cookie. It is kept over https only, or on the machine that the server runs on, and not where cookies are switched off."
 		return s.showSignIn(w, r, http.StatusUnauthorized, f)
 	}
-	http.Redirect(w, r, localPath(r.URL.Query().Get("next")), http.StatusSeeOther)
+	http.Redirect(w, r, localPath(r.URL.Query().Get("next")), http.StatusSeeOther) //nolint:gosec // a path of ours
 	return nil
 }
 

@@ -1,6 +1,7 @@
 package web_test
 
 import (
+	"maps"
 	"net/http"
 	"net/url"
 	"path"
@@ -134,10 +135,7 @@ func TestWrongSilences(t *testing.T) {
 		{window, "recurs.weekdays", "someday", "not one of"},
 		{window, "until", "2020-01-01T00:00", "is not after"},
 	} {
-		form := url.Values{}
-		for name, values := range c.form {
-			form[name] = values
-		}
+		form := maps.Clone(c.form)
 		form.Set(c.field, c.value)
 		answer := in.post("/settings/silences/new", form)
 		if answer.status != http.StatusUnprocessableEntity || !strings.Contains(answer.problemOf(c.field), c.problem) {

@@ -45,7 +45,7 @@ func (v visitor) health(h barograph.EndpointHealth) healthWords {
 		}
 		w.Text += "."
 	case h.LastSuccess.IsZero():
-		w.Badge, w.Text = badge{"not tried", "neutral"}, "Nothing was sent to it yet: test it."
+		w.Badge, w.Text = badge{"nothing arrived yet", "neutral"}, "Test it to see whether it works."
 	default:
 		w.Badge, w.Text = badge{"works", "good"}, "The last try succeeded."
 	}

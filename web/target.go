@@ -147,7 +147,7 @@ func (s *Site) addWarnings(ctx context.Context, d *targetData, who visitor) erro
 }
 
 func factsOfTarget(t barograph.Target) []fact {
-	facts := []fact{{"Kind", kindWords(t.Kind)}, {"Address", t.Address}, {"Every", t.Interval.String()}, {"Timeout", t.Timeout.String()}}
+	facts := []fact{{"Kind", kindWords(t.Kind)}, {"Address", t.Address}, {"Every", barograph.Words(t.Interval.Std())}, {"Timeout", barograph.Words(t.Timeout.Std())}}
 	if t.Kind == barograph.ProbeICMP {
 		facts = append(facts, fact{"Packets a round", strconv.Itoa(t.Count)})
 	}

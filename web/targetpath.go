@@ -165,9 +165,9 @@ func byPhase(all []barograph.SeriesPoints) map[string][]barograph.SeriesPoints {
 func (s *Site) stepsOf(ctx context.Context, t barograph.Target, metric string, rollup barograph.Rollup, r chartRange, now time.Time) ([]barograph.SeriesPoints, error) {
 	q := barograph.Query{Selector: ofTarget(metric, t), From: now.Add(-r.length), To: now.Add(time.Millisecond), Step: r.step, Rollup: rollup}
 	if r.length > barograph.Week {
-		return s.rolledUp.read(ctx, s.Samples, q)
+		return ifThere(ctx, s, func(ctx context.Context) ([]barograph.SeriesPoints, error) { return s.rolledUp.read(ctx, s.Samples, q) })
 	}
-	return s.Samples.Select(ctx, q)
+	return s.measuredIf(ctx, q)
 }
 
 // succession makes one of the series of a target whose labels were others before.

@@ -72,7 +72,7 @@ func (s *Site) latest(ctx context.Context, metric string, targets []barograph.Ta
 }
 
 func (s *Site) addLatest(ctx context.Context, found readings, which barograph.Selector, within time.Duration, now time.Time) error {
-	all, err := s.Samples.Select(ctx, barograph.Query{
+	all, err := s.measuredIf(ctx, barograph.Query{
 		Selector: which, From: now.Add(-within), To: now.Add(time.Millisecond), Step: readingsStep, Rollup: barograph.RollupLast,
 	})
 	for _, series := range all {

@@ -161,7 +161,7 @@ func (all readings) words(metric string, of probed) string {
 
 // trends draws the round trip times of the last hours, small.
 func (s *Site) trends(ctx context.Context, targets []barograph.Target, now time.Time) (map[probed]template.HTML, error) {
-	found, err := s.Samples.Select(ctx, barograph.Query{
+	found, err := s.measuredIf(ctx, barograph.Query{
 		Selector: ofTargets("probe_rtt_seconds", targets), From: now.Add(-trendLength), To: now, Step: trendStep, Rollup: barograph.RollupMean,
 	})
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"html"
+	"maps"
 	"mime/multipart"
 	"net/http"
 	"net/url"
@@ -29,9 +30,7 @@ func nastyNames() []string {
 func (d *desk) addTarget(fields map[string]any) barograph.Target {
 	d.t.Helper()
 	all := map[string]any{"kind": "icmp", "address": "192.0.2.1", "enabled": false}
-	for name, value := range fields {
-		all[name] = value
-	}
+	maps.Copy(all, fields)
 	var made barograph.Target
 	d.Call(d.t, http.MethodPost, "/api/v1/targets", d.Token, all, &made)
 	return made
@@ -104,7 +103,7 @@ func TestTargetFormRefuses(t *testing.T) {
 		"interval":             {"kind": {"icmp"}, "address": {"a"}, "interval": {"soon"}},
 		"timeout":              {"kind": {"icmp"}, "address": {"a"}, "interval": {"1s"}, "timeout": {"1h"}},
 		"count":                {"kind": {"icmp"}, "address": {"a"}, "count": {"many"}},
-		"labels":               {"kind": {"icmp"}, "address": {"a"}, "labels": {"target=x"}},
+		"labels":               {"kind": {"icmp"}, "address": {"a"}, "labels": {"no value"}},
 		"name":                 {"kind": {"icmp"}, "address": {"a"}, "name": {"taken"}},
 		"options.status_codes": {"kind": {"http"}, "address": {"http://a/"}, "options.status_codes": {"200 999"}},
 		"options.body_match":   {"kind": {"http"}, "address": {"http://a/"}, "options.body_match": {"("}},

@@ -35,7 +35,8 @@ func cutLabel(text string) (name, value, rest string, ok bool) {
 	name, value, ok = strings.Cut(text[:end], "=")
 	name, value, rest = strings.TrimSpace(name), strings.TrimSpace(value), text[end:]
 	if strings.HasPrefix(value, `"`) {
-		quoted := text[strings.Index(text, `"`):]
+		_, quoted, _ := strings.Cut(text, `"`)
+		quoted = `"` + quoted
 		begin, err := strconv.QuotedPrefix(quoted)
 		if err != nil {
 			return "", "", rest, false

@@ -25,7 +25,7 @@ func (v visitor) May(role barograph.Role) bool { return v.Role.Allows(role) }
 type visitorKey struct{}
 
 func withVisitor(ctx context.Context, v visitor) context.Context {
-	return barograph.WithIdentity(context.WithValue(ctx, visitorKey{}, v), v.Identity)
+	return barograph.WithIdentity(context.WithValue(withLack(ctx), visitorKey{}, v), v.Identity)
 }
 
 // visitorOf returns who makes the request.

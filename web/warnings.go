@@ -90,7 +90,7 @@ func stateOf(p barograph.Prediction) badge {
 	case barograph.PredictionOpen:
 		tone = "warning"
 	case barograph.PredictionConfirmed:
-		tone = "bad"
+		tone = "came"
 	case barograph.PredictionAverted:
 		tone = "good"
 	case barograph.PredictionExpired, barograph.PredictionWithdrawn:

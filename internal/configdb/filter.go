@@ -34,7 +34,7 @@ func (f *filter) label(column, name, value string) {
 	if value == "" {
 		return
 	}
-	pair, _ := json.Marshal(map[string]string{name: value}) // never fails
+	pair, _ := json.Marshal(map[string]string{name: value}) //nolint:errchkjson // texts never fail
 	f.and("REPLACE("+column+", ?, '') <> "+column, strings.Trim(string(pair), "{}"))
 }
 

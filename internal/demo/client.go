@@ -13,13 +13,13 @@ import (
 
 const maxAnswer = 1 << 20
 
-// call sends body as JSON and decodes the answer into answer unless that is nil.
-func (d *Demo) call(ctx context.Context, method, path string, key barograph.Secret, body, answer any) error {
+// post sends body as JSON and decodes the answer into answer unless that is nil.
+func (d *Demo) post(ctx context.Context, path string, key barograph.Secret, body, answer any) error {
 	data, err := json.Marshal(body)
 	if err != nil {
 		return fmt.Errorf("encode the body of %s: %w", path, err)
 	}
-	return d.do(ctx, method, path, "application/json", key, data, answer)
+	return d.do(ctx, http.MethodPost, path, "application/json", key, data, answer)
 }
 
 // get decodes what the server answers into answer.

@@ -29,7 +29,7 @@ func (d *Demo) subscribe(ctx context.Context, body map[string]any) (s subscripti
 			Secret string `json:"secret"`
 		} `json:"secrets"`
 	}
-	if err := d.call(ctx, http.MethodPost, "/api/v1/subscriptions", d.Token, body, &created); err != nil {
+	if err := d.post(ctx, "/api/v1/subscriptions", d.Token, body, &created); err != nil {
 		return s, fmt.Errorf("subscribe: %w", err)
 	}
 	if n, want := len(created.Secrets), len(created.Subscription.Endpoints); n != want {

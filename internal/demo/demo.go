@@ -119,7 +119,7 @@ func (d *Demo) enrol(ctx context.Context) error {
 			Key string `json:"key"`
 		}
 		body := map[string]any{"name": h.name, "labels": h.labels}
-		if err := d.call(ctx, http.MethodPost, "/api/v1/hosts", d.Token, body, &created); err != nil {
+		if err := d.post(ctx, "/api/v1/hosts", d.Token, body, &created); err != nil {
 			return fmt.Errorf("enrol %s: %w", h.name, err)
 		}
 		d.keys[h.name] = barograph.Secret(created.Key)
@@ -210,7 +210,7 @@ func (d *Demo) liveHost(ctx context.Context, h *simHost) error {
 		if len(b.Samples) == 0 {
 			return nil
 		}
-		if err := d.call(ctx, http.MethodPost, wire.SamplesPath, d.keys[h.name], b, nil); err != nil {
+		if err := d.post(ctx, wire.SamplesPath, d.keys[h.name], b, nil); err != nil {
 			return fmt.Errorf("submit for %s: %w", h.name, err)
 		}
 		return nil

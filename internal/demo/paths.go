@@ -73,7 +73,7 @@ func (d *Demo) addPaths(ctx context.Context) error {
 			"name": p.name, "kind": barograph.ProbeICMP, "address": fmt.Sprintf("127.0.0.%d", 11+i), "count": answersAsked,
 			"interval": "1d",
 		}
-		if err := d.call(ctx, http.MethodPost, "/api/v1/targets", d.Token, body, nil); err != nil {
+		if err := d.post(ctx, "/api/v1/targets", d.Token, body, nil); err != nil {
 			return fmt.Errorf("add target %s: %w", p.name, err)
 		}
 	}

@@ -10,11 +10,11 @@ import (
 )
 
 // remove deletes what a test made.
-func (w *world) remove(t testing.TB, path string) {
-	t.Helper()
-	t.Cleanup(func() {
-		if status, text, err := w.Do(context.WithoutCancel(t.Context()), http.MethodDelete, "/api/v1"+path, w.Token, nil); err != nil || status/100 != 2 {
-			t.Errorf("delete %s: %d %s %v", path, status, text, err)
+func (w *world) remove(tb testing.TB, path string) {
+	tb.Helper()
+	tb.Cleanup(func() {
+		if status, text, err := w.Do(context.WithoutCancel(tb.Context()), http.MethodDelete, "/api/v1"+path, w.Token, nil); err != nil || status/100 != 2 {
+			tb.Errorf("delete %s: %d %s %v", path, status, text, err)
 		}
 	})
 }

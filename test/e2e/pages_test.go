@@ -35,7 +35,10 @@ func pages() []webPage {
 		{name: "targets", path: fixed("/targets"), see: "office-berlin"},
 		{name: "target", path: first("targets", "", "office-berlin"), see: "office-berlin"},
 		{name: "target-new", path: fixed("/targets/new"), see: "Add", role: operator},
-		{name: "target-edit", path: func(t testing.TB, w *world) string { return first("targets", "", "own pages")(t, w) + "/edit" }, see: "Options of http", role: operator},
+		{name: "target-edit", path: func(tb testing.TB, w *world) string {
+			tb.Helper()
+			return first("targets", "", "own pages")(tb, w) + "/edit"
+		}, see: "Options of http", role: operator},
 		{name: "targets-import", path: fixed("/targets/import"), see: "targets file", role: operator},
 		{name: "run", path: fixed("/run"), see: "Run", role: operator},
 		{name: "rules", path: fixed("/rules"), see: "Disk space"},
@@ -50,6 +53,11 @@ func pages() []webPage {
 		{name: "subscription", path: first("subscriptions", "", "demo broken receiver"), see: "demo broken receiver"},
 		{name: "subscription-new", path: fixed("/subscriptions/new"), see: "subscri", role: operator},
 		{name: "settings", path: fixed("/settings"), see: "Settings", role: admin},
+		{name: "silences", path: fixed("/settings/silences"), see: "Silences"},
+		{name: "silence-new", path: fixed("/settings/silences/new?matchers=host%3Ddb-1"), see: "What is silenced", role: operator},
+		{name: "tokens", path: fixed("/settings/tokens"), see: "Tokens", role: admin},
+		{name: "token-new", path: fixed("/settings/tokens/new"), see: "New token", role: admin},
+		{name: "audit", path: fixed("/settings/audit"), see: "Audit log", role: admin},
 	}
 }
 

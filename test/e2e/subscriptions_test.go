@@ -92,7 +92,7 @@ func TestSubscribeAReceiver(t *testing.T) {
 	v.Press("Enter") // which saves, and does not add or remove an endpoint
 	receiver.trust(t, secretOn(v))
 	v.Click("Go on to the subscription")
-	v.See("an inbox", "not tried")
+	v.See("an inbox", "nothing arrived yet")
 	at, _, _ := strings.Cut(v.where(), "?")
 	v.NotSee("whsec_")
 

@@ -9,8 +9,12 @@
     document.cookie = "barograph-zone=" + zone + "; Path=/; Max-Age=31536000; SameSite=Lax";
     const signIn = location.pathname === "/sign-in";
     const kept = document.cookie.split("; ").includes("barograph-zone=" + zone);
-    if (kept && !signIn && zone !== "UTC" && document.querySelector("main time")) location.reload();
+    if (kept && !signIn && zone !== "UTC" && document.querySelector("main time, main [data-zone]")) location.reload();
   }
+
+  // On a phone the navigation is one line: the page's own entry is in sight.
+  const here = document.querySelector(".top nav [aria-current]");
+  if (here) here.closest("nav").scrollLeft = here.offsetLeft - here.closest("nav").offsetLeft - 48;
 
   // Parts that tell of what changes carry data-live and an id. When an event comes
   // the page is fetched again, and those parts that differ are put in place; one
@@ -52,12 +56,16 @@
     const wait = Math.max(200, last + 2000 - Date.now()) + Math.random() * 300;
     timer = setTimeout(() => { timer = 0; refresh(); }, wait);
   }
+  // A browser has six connections to a server for all of its tabs: those that
+  // nobody sees follow nothing, or the seventh would wait for ever.
   let source = null;
   function follow() {
+    if (source || document.hidden) return;
     source = new EventSource("/live");
     source.addEventListener("event", soon);
-    source.onerror = () => { if (source.readyState === EventSource.CLOSED) { source.close(); setTimeout(follow, 30000 + Math.random() * 30000); } };
+    source.onerror = () => { if (source?.readyState === EventSource.CLOSED) { leave(); setTimeout(follow, 30000 + Math.random() * 30000); } };
   }
+  function leave() { source?.close(); source = null; }
   follow();
   // What no event tells of is looked at again: after a minute, or sooner where a
   // part says so by data-every, in seconds.
@@ -67,6 +75,7 @@
   }
   lookAgain();
   document.addEventListener("barograph:stale", soon);
-  document.addEventListener("visibilitychange", () => { if (!document.hidden) soon(); });
-  addEventListener("pagehide", () => source?.close());
+  document.addEventListener("visibilitychange", () => { if (document.hidden) leave(); else { follow(); soon(); } });
+  addEventListener("pagehide", leave);
+  addEventListener("pageshow", (e) => { if (e.persisted) { follow(); soon(); } });
 })();

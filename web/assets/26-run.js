@@ -26,19 +26,22 @@
 
   let source = null, gone = 0;
   let place = output.dataset.next;
-  function watch() {
+  function watch() { // one that nobody sees leaves the connection to others
+    if (source || document.hidden) return;
     source = new EventSource("/run/watch?from=" + encodeURIComponent(place));
     source.onopen = () => { gone = 0; status.textContent = "Live"; };
     source.addEventListener("run", (e) => { place = e.lastEventId; show(JSON.parse(e.data)); });
     source.onerror = () => {
       status.textContent = "The server can't be reached; trying again …";
-      if (source.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
-      source.close();
+      if (source?.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
+      leave();
       setTimeout(watch, Math.min(30000, 1000 * 2 ** gone++) + Math.random() * 500);
     };
   }
+  function leave() { source?.close(); source = null; }
   toEnd();
   watch();
-  addEventListener("pagehide", () => source?.close());
+  document.addEventListener("visibilitychange", () => { if (document.hidden) leave(); else watch(); });
+  addEventListener("pagehide", leave);
   addEventListener("pageshow", (e) => { if (e.persisted) watch(); });
 })();
