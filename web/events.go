@@ -5,6 +5,8 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strings"
+	"time"
 
 	"github.com/barograph/barograph"
 )
@@ -39,11 +41,22 @@ type eventRow struct {
 }
 
 func (v visitor) eventRow(e barograph.Event) eventRow {
-	row := eventRow{Event: e, Kind: eventBadge(e.Type), When: v.At(e.Time), Host: e.Labels.Get("host"), Summary: e.Data.Summary}
+	row := eventRow{Event: e, Kind: eventBadge(e.Type), When: v.At(e.Time), Host: e.Labels.Get("host"), Summary: v.summary(e)}
 	if row.Summary == "" {
 		row.Summary = row.Kind.Text
 	}
 	return row
+}
+
+// summary returns the event's, with when a limit will be crossed by the visitor's
+// clock: the event itself has it in UTC.
+func (v visitor) summary(e barograph.Event) string {
+	text := e.Data.Summary
+	if p := e.Data.Prediction; p != nil && !p.Latest.ETA.Early.IsZero() {
+		eta := p.Latest.ETA
+		text = strings.Replace(text, eta.Words(e.Time, time.UTC)+" UTC", eta.Words(v.Now, v.Zone), 1)
+	}
+	return text
 }
 
 // events shows what happened, newest first.

@@ -5,6 +5,7 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/barograph/barograph"
@@ -13,8 +14,7 @@ import (
 // form is what somebody filled in, and what is wrong with it.
 type form struct {
 	Values  url.Values
-	Problem map[string]string // by the name of the field
-	General string            // what is wrong with none of its fields
+	Problem map[string]string // by the name of the field; "": with none of them
 }
 
 func newForm(values url.Values) form {
@@ -32,7 +32,7 @@ func readForm(r *http.Request) (form, error) {
 	if kind == "multipart/form-data" {
 		// What is larger than this would go to a file that nobody deletes: the server
 		// deletes those of its own request only, and this one is a copy of it.
-		err = r.ParseMultipartForm(maxForm)
+		err = r.ParseMultipartForm(maxForm) //nolint:gosec // the body is bounded by shield
 	} else {
 		err = r.ParseForm()
 	}
@@ -53,16 +53,14 @@ func (f form) All(name string) []string { return f.Values[name] }
 
 // Has reports whether the field has the value: of a box that is ticked.
 func (f form) Has(name, value string) bool {
-	for _, v := range f.Values[name] {
-		if v == value {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(f.Values[name], value)
 }
 
+// General returns what is wrong with none of its fields.
+func (f form) General() string { return f.Problem[""] }
+
 // Wrong reports whether something is wrong.
-func (f form) Wrong() bool { return len(f.Problem) > 0 || f.General != "" }
+func (f form) Wrong() bool { return len(f.Problem) > 0 }
 
 // set fills in the field.
 func (f form) set(name string, values ...string) { f.Values[name] = values }
@@ -89,7 +87,7 @@ func (f form) refuse(name string, err error) {
 // take records what is wrong by the names of the fields, which are those of the
 // API; problems of fields that the form doesn't have, as known tells, are general
 // ones. It returns the error if it is not about what was filled in.
-func (f *form) take(err error, known func(field string) bool) error {
+func (f form) take(err error, known func(field string) bool) error {
 	if err == nil {
 		return nil
 	}
@@ -102,7 +100,7 @@ func (f *form) take(err error, known func(field string) bool) error {
 	case told.Kind == barograph.KindConflict && known(conflict): // name "web-1" is taken …
 		f.add(conflict, told.Message)
 	default:
-		f.General = told.Message
+		f.Problem[""] = told.Message
 	}
 	for _, p := range told.Fields {
 		switch name := p.Field; {
@@ -112,7 +110,7 @@ func (f *form) take(err error, known func(field string) bool) error {
 			owner := ownerOf(name, known)
 			f.add(owner, strings.TrimPrefix(strings.TrimPrefix(name, owner), ".")+": "+p.Message)
 		default:
-			f.General = strings.TrimPrefix(f.General+"; "+name+": "+p.Message, "; ")
+			f.Problem[""] = strings.TrimPrefix(f.General()+"; "+name+": "+p.Message, "; ")
 		}
 	}
 	return nil

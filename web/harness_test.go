@@ -23,17 +23,17 @@ type desk struct {
 }
 
 // open starts a server without hosts and targets.
-func open(t testing.TB) *desk {
-	t.Helper()
-	return openWith(t, func(*app.Config) {})
+func open(tb testing.TB) *desk {
+	tb.Helper()
+	return openWith(tb, func(*app.Config) {})
 }
 
-func openWith(t testing.TB, change func(*app.Config)) *desk {
-	t.Helper()
+func openWith(tb testing.TB, change func(*app.Config)) *desk {
+	tb.Helper()
 	cfg := harness.Config()
 	cfg.Agent.Enabled = false
 	change(&cfg)
-	return &desk{harness.Start(t, app.Options{Config: cfg, Bare: true}), t}
+	return &desk{harness.Start(tb, app.Options{Config: cfg, Bare: true}), tb}
 }
 
 // browser keeps the cookie of a session, and follows no redirect.

@@ -84,7 +84,7 @@ func (s *Site) follow(w http.ResponseWriter, r *http.Request) error {
 	defer leave()
 	out := newStream(w)
 	if err := out.comment("following"); err != nil {
-		return nil //nolint:nilerr // the page is gone
+		return nil // the page is gone
 	}
 	beat := time.NewTicker(liveKeepAlive)
 	defer beat.Stop()
@@ -104,7 +104,7 @@ func (s *Site) follow(w http.ResponseWriter, r *http.Request) error {
 			err = out.send("event", liveEvent{e.ID, e.Type})
 		}
 		if err != nil {
-			return nil //nolint:nilerr // the page is gone
+			return nil // the page is gone
 		}
 	}
 }

@@ -14,16 +14,16 @@ import (
 )
 
 // has fails the test unless the page holds all of these, and none of the others.
-func (a shown) has(t *testing.T, all []string, none ...string) {
+func (s shown) has(t *testing.T, all []string, none ...string) {
 	t.Helper()
 	for _, part := range all {
-		if !strings.Contains(a.body, part) && !strings.Contains(a.text, part) {
-			t.Errorf("%q is not in: %s", part, a.text)
+		if !strings.Contains(s.body, part) && !strings.Contains(s.text, part) {
+			t.Errorf("%q is not in: %s", part, s.text)
 		}
 	}
 	for _, part := range none {
-		if strings.Contains(a.body, part) {
-			t.Errorf("%q is in: %s", part, a.body)
+		if strings.Contains(s.body, part) {
+			t.Errorf("%q is in: %s", part, s.body)
 		}
 	}
 }

@@ -197,7 +197,7 @@ func (s *Site) shield(next http.Handler) http.Handler {
 		h.Set("Cross-Origin-Opener-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")
 		if err := sameOrigin.Check(r); err != nil {
-			s.fail(w, r, barograph.Errorf(barograph.KindForbidden, "This was sent by a page of another site, so nothing was done."))
+			s.fail(w, r, barograph.Errorf(barograph.KindForbidden, "This was sent by a page of another site, so nothing was done. If it was one of ours: a proxy in between must pass on the header Host as it is."))
 			return
 		}
 		r.Body = http.MaxBytesReader(w, r.Body, maxForm)

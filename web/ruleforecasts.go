@@ -137,6 +137,8 @@ func (s *Site) drawCurve(ctx context.Context, who visitor, rule barograph.Rule, 
 		view.Caption = curveCaption(rule, curve, who, eta)
 	}
 	switch {
+	case barograph.KindOf(err) == barograph.KindNotFound:
+		view.Problem = "Too little is known of it yet to draw how it goes on."
 	case err != nil:
 		view.Problem = s.told(ctx, err)
 	case view.Picture == "":

@@ -141,7 +141,7 @@ func (s *Site) startRun(w http.ResponseWriter, r *http.Request) error {
 	keepText(&f, name, text)
 	d := runData{Form: f}
 	if barograph.KindOf(err) == barograph.KindConflict {
-		d.Form.General = s.told(r.Context(), err)
+		d.Form.Problem[""] = s.told(r.Context(), err)
 		return s.showRun(w, r, http.StatusConflict, d)
 	}
 	if d.Mistakes, err = mistakesIn(name, text, err); err != nil {

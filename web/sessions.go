@@ -64,7 +64,7 @@ func (s *sessions) begin(w http.ResponseWriter, r *http.Request, token barograph
 	if err := s.store.CreateSession(r.Context(), token, hash, time.Now().Add(s.length)); err != nil {
 		return err
 	}
-	http.SetCookie(w, s.cookie(key.Reveal()))
+	http.SetCookie(w, cookie(key.Reveal(), s.length))
 	if before, had := keyOf(r); had {
 		if err := s.drop(r.Context(), before); err != nil { // it ends some day
 			s.log.WarnContext(r.Context(), "ending the session before failed", "error", err)
@@ -75,9 +75,7 @@ func (s *sessions) begin(w http.ResponseWriter, r *http.Request, token barograph
 
 // end forgets the session that the request shows.
 func (s *sessions) end(w http.ResponseWriter, r *http.Request) error {
-	gone := s.cookie("")
-	gone.MaxAge = -1
-	http.SetCookie(w, gone)
+	http.SetCookie(w, cookie("", -time.Second))
 	if key, shown := keyOf(r); shown {
 		return s.drop(r.Context(), key)
 	}
@@ -94,11 +92,10 @@ func (s *sessions) drop(ctx context.Context, key barograph.KeyHash) error {
 	return err
 }
 
-// cookie returns the one for the key, which lasts as long as the session if
-// nothing is done from now on.
-func (s *sessions) cookie(key string) *http.Cookie {
+// cookie returns the one for the key, which browsers keep so long.
+func cookie(key string, lasts time.Duration) *http.Cookie {
 	return &http.Cookie{
-		Name: sessionCookie, Value: key, Path: "/", MaxAge: int(s.length.Seconds()), Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
+		Name: sessionCookie, Value: key, Path: "/", MaxAge: int(lasts.Seconds()), Secure: true, HttpOnly: true, SameSite: http.SameSiteLaxMode,
 	}
 }
 
@@ -123,7 +120,7 @@ func (s *sessions) identify(w http.ResponseWriter, r *http.Request) (barograph.T
 	session, err := s.session(r.Context(), key)
 	if err == nil && s.mark(r.Context(), key, session) {
 		if c, err := r.Cookie(sessionCookie); err == nil {
-			http.SetCookie(w, s.cookie(c.Value))
+			http.SetCookie(w, cookie(c.Value, s.length))
 		}
 	}
 	return s.tokenOf(session, err)

@@ -120,7 +120,7 @@ func (s *Site) noticeChange(ctx context.Context, f *form, id barograph.Subscript
 	}
 	if now := stampOf(sub.UpdatedAt); f.Value("updated_at") != now {
 		f.set("updated_at", now)
-		f.General = "Somebody changed this subscription since you opened the form. Nothing was saved yet: save again to put yours in its place."
+		f.Problem[""] = "Somebody changed this subscription since you opened the form. Nothing was saved yet: save again to put yours in its place."
 	}
 	return nil
 }
@@ -159,9 +159,9 @@ func (s *Site) showSubscriptionForm(w http.ResponseWriter, r *http.Request, stat
 		Form: f, ID: id, Action: "/subscriptions/new", Back: "/subscriptions", Groups: eventGroups(), OtherTypes: strings.Join(otherTypes(f), ", "),
 		Severities: severityChoices(),
 		Kinds: []option{
-			{"", "what is predicted and what is"},
+			{"", "both"},
 			{string(barograph.NewsPredicted), "what is predicted: predictions and rules"},
-			{string(barograph.NewsActual), "what is: breaches and hosts"},
+			{string(barograph.NewsActual), "what happens: breaches and hosts"},
 		},
 	}
 	title := "New subscription"

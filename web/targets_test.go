@@ -61,7 +61,7 @@ func TestTargetForm(t *testing.T) {
 		"kind": {"http"}, "address": {"http://127.0.0.1:9/"}, "interval": {"1h"}, "labels": {"site=berlin, team=web"}, "enabled": {"on"},
 		"options.method": {"HEAD"}, "options.status_codes": {"200, 301"}, "options.body_match": {"ok|fine"}, "options.dns_server": {"never sent"}, "count": {"x"},
 	})
-	for _, want := range []string{"The target was created.", "http://127.0.0.1:9/", "HEAD", "200, 301", "ok|fine", "site=berlin", "1h"} {
+	for _, want := range []string{"The target was created.", "http://127.0.0.1:9/", "HEAD", "200, 301", "ok|fine", "site=berlin", "1 h"} {
 		if !strings.Contains(shown.text, want) {
 			t.Errorf("%q is not on the new target's page: %s", want, shown.text)
 		}
