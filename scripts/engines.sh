@@ -3,7 +3,6 @@
 #
 #   scripts/engines.sh install   build the servers into ./bin, if they are not there
 #   scripts/engines.sh test      install, then run the tests; arguments go to go test
-#   scripts/engines.sh all       the same with the tests of all packages
 #   scripts/engines.sh bench     install, then compare our stores with theirs; arguments, such as -rounds 20
 #                                or -parts gzip, go to the test
 set -eu
@@ -58,18 +57,13 @@ test)
 	install
 	run_tests -count=1 "$@" ./internal/app ./internal/bus ./internal/configdb ./internal/influx/... ./internal/promremote ./test/engines
 	;;
-all)
-	shift
-	install
-	run_tests "$@" ./...
-	;;
 bench)
 	shift
 	install
 	bench "$@"
 	;;
 *)
-	echo "usage: $0 install | test [go test flags] | all [go test flags] | bench [flags]" >&2
+	echo "usage: $0 install | test [go test flags] | bench [flags]" >&2
 	exit 2
 	;;
 esac

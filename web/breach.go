@@ -4,8 +4,6 @@ import (
 	"context"
 	"net/http"
 
-	"github.com/gorilla/mux"
-
 	"github.com/barograph/barograph"
 )
 
@@ -26,7 +24,7 @@ func (s *Site) breach(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Site) showBreach(w http.ResponseWriter, r *http.Request, status int, ack form) error {
 	ctx, who := r.Context(), visitorOf(r)
-	b, err := s.Predictions.Breach(ctx, barograph.BreachID(mux.Vars(r)["id"]))
+	b, err := s.Predictions.Breach(ctx, idOf[barograph.BreachID](r))
 	if err != nil {
 		return err
 	}
@@ -66,7 +64,7 @@ func (s *Site) breachOrNone(ctx context.Context, id barograph.BreachID) (*barogr
 
 // acknowledgeBreach takes a breach on.
 func (s *Site) acknowledgeBreach(w http.ResponseWriter, r *http.Request) error {
-	id := barograph.BreachID(mux.Vars(r)["id"])
+	id := idOf[barograph.BreachID](r)
 	f, err := readForm(r)
 	if err != nil {
 		return err

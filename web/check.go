@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gorilla/mux"
-
 	"github.com/barograph/barograph"
 	"github.com/barograph/barograph/internal/manage"
 )
@@ -42,7 +40,7 @@ type hostOfCheck struct {
 
 func (s *Site) check(w http.ResponseWriter, r *http.Request) error {
 	ctx, who := r.Context(), visitorOf(r)
-	c, err := s.Checks.Check(ctx, checkIDOf(r))
+	c, err := s.Checks.Check(ctx, idOf[barograph.CheckID](r))
 	if err != nil {
 		return err
 	}
@@ -79,18 +77,12 @@ func (s *Site) check(w http.ResponseWriter, r *http.Request) error {
 // series the greatest: what is older than some of its turns is left out.
 func (s *Site) lastOnHosts(ctx context.Context, c barograph.Check, now time.Time) (map[string]lastValue, error) {
 	within := latest(c)
-	found, err := s.measuredIf(ctx, barograph.Query{
-		Selector: barograph.Selector{Metric: mainMetric(c)},
-		From:     now.Add(-within), To: now.Add(time.Millisecond), Step: within.Truncate(time.Second), Rollup: barograph.RollupLast,
-	})
+	found, err := s.lastValues(ctx, barograph.Selector{Metric: mainMetric(c)}, now, within, within.Truncate(time.Second))
 	values := make(map[string]lastValue, len(found))
-	for _, series := range found {
-		if len(series.Points) == 0 {
-			continue
-		}
-		host, last := series.Series.Labels.Get("host"), series.Points[len(series.Points)-1].Value
-		if known, some := values[host]; !some || last > known.Value {
-			values[host] = lastValue{Series: series.Series, Value: last}
+	for _, v := range found {
+		host := v.Labels.Get("host")
+		if known, some := values[host]; !some || v.Value > known.Value {
+			values[host] = v
 		}
 	}
 	return values, err
@@ -141,7 +133,7 @@ func (s *Site) disableCheck(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Site) setCheckEnabled(w http.ResponseWriter, r *http.Request, enabled bool, done string) error {
-	c, err := s.Checks.Check(r.Context(), checkIDOf(r))
+	c, err := s.Checks.Check(r.Context(), idOf[barograph.CheckID](r))
 	if err != nil {
 		return err
 	}
@@ -154,13 +146,11 @@ func (s *Site) setCheckEnabled(w http.ResponseWriter, r *http.Request, enabled b
 }
 
 func (s *Site) deleteCheck(w http.ResponseWriter, r *http.Request) error {
-	if err := s.Manage.Checks.Delete(r.Context(), checkIDOf(r)); err != nil {
+	if err := s.Manage.Checks.Delete(r.Context(), idOf[barograph.CheckID](r)); err != nil {
 		return err
 	}
 	return redirect(w, r, "/checks", "check-deleted")
 }
-
-func checkIDOf(r *http.Request) barograph.CheckID { return barograph.CheckID(mux.Vars(r)["id"]) }
 
 // hostsChosen are the hosts that matchers choose, for the part "chosen".
 type hostsChosen struct {

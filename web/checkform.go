@@ -55,7 +55,7 @@ func (s *Site) createCheck(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Site) editCheck(w http.ResponseWriter, r *http.Request) error {
-	c, err := s.Checks.Check(r.Context(), checkIDOf(r))
+	c, err := s.Checks.Check(r.Context(), idOf[barograph.CheckID](r))
 	if err != nil {
 		return err
 	}
@@ -76,7 +76,7 @@ func (s *Site) editCheck(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Site) saveCheck(w http.ResponseWriter, r *http.Request) error {
-	c, err := s.Checks.Check(r.Context(), checkIDOf(r))
+	c, err := s.Checks.Check(r.Context(), idOf[barograph.CheckID](r))
 	if err != nil {
 		return err
 	}

@@ -1,24 +1,11 @@
 package web
 
 import (
-	"errors"
-	"html/template"
-	"strings"
 	"time"
 
 	"github.com/barograph/barograph"
 	"github.com/barograph/barograph/internal/chart"
 )
-
-// inline returns the picture as a part of a page; "" if there is nothing to draw.
-func inline(p chart.Picture) (template.HTML, error) {
-	var b strings.Builder
-	err := chart.Inline(&b, p)
-	if errors.Is(err, chart.ErrEmpty) {
-		return "", nil
-	}
-	return template.HTML(b.String()), err //nolint:gosec // chart escapes all texts
-}
 
 const (
 	curveLevel    = .8 // of the band, as the ETA's: from its 10 % to its 90 % quantile

@@ -12,7 +12,7 @@ import (
 
 // testEndpoint sends a test event, and leads to what came of it.
 func (s *Site) testEndpoint(w http.ResponseWriter, r *http.Request) error {
-	ctx, sub, id := r.Context(), subscriptionID(r), endpointID(r)
+	ctx, sub, id := r.Context(), idOf[barograph.SubscriptionID](r), endpointID(r)
 	try, err := s.Manage.Subscriptions.TestEndpoint(ctx, sub, id)
 	if told, ok := errors.AsType[*barograph.Error](err); ok && told.Kind != barograph.KindNotFound && told.Kind != barograph.KindInternal {
 		return s.showSubscription(w, r, statusOf(told.Kind), refusal{id, told.Message})
@@ -62,17 +62,17 @@ func (s *Site) addTest(ctx context.Context, who visitor, d *subscriptionData, id
 }
 
 func (s *Site) enableEndpoint(w http.ResponseWriter, r *http.Request) error {
-	if _, err := s.Manage.Subscriptions.EnableEndpoint(r.Context(), subscriptionID(r), endpointID(r)); err != nil {
+	if _, err := s.Manage.Subscriptions.EnableEndpoint(r.Context(), idOf[barograph.SubscriptionID](r), endpointID(r)); err != nil {
 		return err
 	}
-	return redirect(w, r, pathOf(subscriptionID(r)), "endpoint-enabled")
+	return redirect(w, r, pathOf(idOf[barograph.SubscriptionID](r)), "endpoint-enabled")
 }
 
 func (s *Site) disableEndpoint(w http.ResponseWriter, r *http.Request) error {
-	if _, err := s.Manage.Subscriptions.DisableEndpoint(r.Context(), subscriptionID(r), endpointID(r)); err != nil {
+	if _, err := s.Manage.Subscriptions.DisableEndpoint(r.Context(), idOf[barograph.SubscriptionID](r), endpointID(r)); err != nil {
 		return err
 	}
-	return redirect(w, r, pathOf(subscriptionID(r)), "endpoint-disabled")
+	return redirect(w, r, pathOf(idOf[barograph.SubscriptionID](r)), "endpoint-disabled")
 }
 
 // rotateData is what the form for a new secret shows.
@@ -104,7 +104,7 @@ func (s *Site) askRotation(w http.ResponseWriter, r *http.Request, status int, f
 
 // endpointOf returns the endpoint that an address names, as the visitor may see it.
 func (s *Site) endpointOf(r *http.Request) (barograph.Subscription, endpointRow, error) {
-	sub, err := s.Subscriptions.Subscription(r.Context(), subscriptionID(r))
+	sub, err := s.Subscriptions.Subscription(r.Context(), idOf[barograph.SubscriptionID](r))
 	if err != nil {
 		return sub, endpointRow{}, err
 	}
@@ -126,7 +126,7 @@ func (s *Site) rotateSecret(w http.ResponseWriter, r *http.Request) error {
 	in := manage.RotateInput{Keep: readTime(&f, "keep"), Secret: barograph.Secret(f.Value("secret"))}
 	var rotated manage.RotatedSecret
 	if !f.Wrong() {
-		rotated, err = s.Manage.Subscriptions.RotateSecret(r.Context(), subscriptionID(r), endpointID(r), in)
+		rotated, err = s.Manage.Subscriptions.RotateSecret(r.Context(), idOf[barograph.SubscriptionID](r), endpointID(r), in)
 		if err := f.take(err, fields("keep", "secret")); err != nil {
 			return err
 		}

@@ -7,8 +7,6 @@ import (
 	"net/url"
 	"strings"
 
-	"github.com/gorilla/mux"
-
 	"github.com/barograph/barograph"
 )
 
@@ -33,7 +31,7 @@ type aboutLink struct{ What, Name, Path string }
 // event shows one event: its permanent address.
 func (s *Site) event(w http.ResponseWriter, r *http.Request) error {
 	ctx, who := r.Context(), visitorOf(r)
-	e, err := s.Events.Event(ctx, barograph.EventID(mux.Vars(r)["id"]))
+	e, err := s.Events.Event(ctx, idOf[barograph.EventID](r))
 	if err != nil {
 		return err
 	}
@@ -156,7 +154,7 @@ func metricOf(e barograph.Event) string {
 
 // eventJSON sends one event as CloudEvents JSON.
 func (s *Site) eventJSON(w http.ResponseWriter, r *http.Request) error {
-	e, err := s.Events.Event(r.Context(), barograph.EventID(mux.Vars(r)["id"]))
+	e, err := s.Events.Event(r.Context(), idOf[barograph.EventID](r))
 	if err != nil {
 		return err
 	}

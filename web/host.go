@@ -6,8 +6,6 @@ import (
 	"net/url"
 	"strconv"
 
-	"github.com/gorilla/mux"
-
 	"github.com/barograph/barograph"
 )
 
@@ -68,7 +66,7 @@ type hostForecast struct {
 // host shows one host.
 func (s *Site) host(w http.ResponseWriter, r *http.Request) error {
 	ctx, who := r.Context(), visitorOf(r)
-	h, err := s.Hosts.Host(ctx, barograph.HostID(mux.Vars(r)["id"]))
+	h, err := s.Hosts.Host(ctx, idOf[barograph.HostID](r))
 	if err != nil {
 		return err
 	}

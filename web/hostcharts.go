@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"errors"
 	"html/template"
 	"strings"
 	"time"
@@ -93,10 +92,7 @@ func drawHost(c chartOfHost, found []barograph.SeriesPoints, who visitor) (hostC
 		if len(c.metrics) > 1 {
 			name = strings.TrimSpace(direction(series.Series.Metric) + " " + name)
 		}
-		points := make([]chart.Point, len(series.Points))
-		for i, p := range series.Points {
-			points[i] = chart.Point{At: time.UnixMilli(p.UnixMilli).Add(hostChartStep / 2), Value: p.Value}
-		}
+		points := pointsOf(series.Points, hostChartStep)
 		if len(found) == 1 {
 			name, picture.History = "", points
 		} else {
@@ -104,12 +100,8 @@ func drawHost(c chartOfHost, found []barograph.SeriesPoints, who visitor) (hostC
 		}
 		h.Words = append(h.Words, wordsOf(name, series))
 	}
-	var b strings.Builder
-	err := picture.Fragment(&b, chart.Size{Width: 440, Height: 240})
-	if errors.Is(err, chart.ErrEmpty) {
-		return h, nil
-	}
-	h.Picture = template.HTML(b.String()) //nolint:gosec // chart escapes all texts
+	var err error
+	h.Picture, err = inlineSized(picture, chart.Size{Width: 440, Height: 240})
 	return h, err
 }
 

@@ -47,13 +47,10 @@ func (s *Site) figuresOf(ctx context.Context, names []string, now time.Time) (by
 	}
 	chosen := matchHosts(names)
 	each := func(metric string, use func(f *hostFigures, series barograph.Series, value float64)) error {
-		found, err := s.measuredIf(ctx, barograph.Query{
-			Selector: barograph.Selector{Metric: metric, Matchers: chosen},
-			From:     now.Add(-figuresWithin), To: now.Add(time.Millisecond), Step: figuresStep, Rollup: barograph.RollupLast,
-		})
-		for _, series := range found {
-			if f := byHost[series.Series.Labels.Get("host")]; f != nil && len(series.Points) > 0 {
-				use(f, series.Series, series.Points[len(series.Points)-1].Value)
+		found, err := s.lastValues(ctx, barograph.Selector{Metric: metric, Matchers: chosen}, now, figuresWithin, figuresStep)
+		for _, v := range found {
+			if f := byHost[v.Labels.Get("host")]; f != nil {
+				use(f, v.Series, v.Value)
 			}
 		}
 		return err

@@ -3,8 +3,6 @@ package web
 import (
 	"net/http"
 
-	"github.com/gorilla/mux"
-
 	"github.com/barograph/barograph"
 	"github.com/barograph/barograph/internal/manage"
 )
@@ -41,7 +39,7 @@ func (s *Site) createHost(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Site) editHost(w http.ResponseWriter, r *http.Request) error {
-	h, err := s.Hosts.Host(r.Context(), hostIDOf(r))
+	h, err := s.Hosts.Host(r.Context(), idOf[barograph.HostID](r))
 	if err != nil {
 		return err
 	}
@@ -52,7 +50,7 @@ func (s *Site) editHost(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Site) saveHost(w http.ResponseWriter, r *http.Request) error {
-	h, err := s.Hosts.Host(r.Context(), hostIDOf(r))
+	h, err := s.Hosts.Host(r.Context(), idOf[barograph.HostID](r))
 	if err != nil {
 		return err
 	}
@@ -97,7 +95,7 @@ func (s *Site) showHostForm(w http.ResponseWriter, r *http.Request, status int, 
 }
 
 func (s *Site) renewHostKey(w http.ResponseWriter, r *http.Request) error {
-	h, key, err := s.Manage.Hosts.RenewKey(r.Context(), hostIDOf(r))
+	h, key, err := s.Manage.Hosts.RenewKey(r.Context(), idOf[barograph.HostID](r))
 	if err != nil {
 		return err
 	}
@@ -105,10 +103,8 @@ func (s *Site) renewHostKey(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Site) deleteHost(w http.ResponseWriter, r *http.Request) error {
-	if err := s.Manage.Hosts.Delete(r.Context(), hostIDOf(r)); err != nil {
+	if err := s.Manage.Hosts.Delete(r.Context(), idOf[barograph.HostID](r)); err != nil {
 		return err
 	}
 	return redirect(w, r, "/hosts", "host-deleted")
 }
-
-func hostIDOf(r *http.Request) barograph.HostID { return barograph.HostID(mux.Vars(r)["id"]) }

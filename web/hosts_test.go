@@ -78,7 +78,7 @@ func TestHostsAreListed(t *testing.T) {
 	d.sends(web, map[string]float64{"disk_used_ratio": .875}, map[string]string{"mount": "/var"},
 		barograph.CheckStatus{Check: "zombies", State: barograph.CheckRefused, Message: "no", Since: time.Now()},
 		barograph.CheckStatus{Check: "queue", State: barograph.CheckFailed, Message: "no number", Since: time.Now()})
-	in.see("/hosts", "2 hosts", "web-1", "role=web", "12 pending", "3 for security", "known 4 d ago", "old index", "87.5 % of /var", "1 check fails", "1 check not allowed", "never heard")
+	in.see("/hosts", "2 hosts", "web-1", "role=web", "12 pending", "3 for security", "as of 4 d ago", "old index", "87.5 % of /var", "1 check fails", "1 check not allowed", "never heard")
 	for query, want := range map[string][]string{
 		"":                                    {"db-1", "web-1"},
 		"sort=updates":                        {"web-1", "db-1"},

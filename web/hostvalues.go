@@ -22,6 +22,22 @@ type lastValue struct {
 	At    time.Time // less than a step before the sample
 }
 
+// lastValues returns what each of the series had last, within some time up to now;
+// those that had nothing are left out.
+func (s *Site) lastValues(ctx context.Context, which barograph.Selector, now time.Time, within, step time.Duration) ([]lastValue, error) {
+	found, err := s.measuredIf(ctx, barograph.Query{
+		Selector: which, From: now.Add(-within), To: now.Add(time.Millisecond), Step: step, Rollup: barograph.RollupLast,
+	})
+	values := make([]lastValue, 0, len(found))
+	for _, series := range found {
+		if n := len(series.Points); n > 0 {
+			last := series.Points[n-1]
+			values = append(values, lastValue{series.Series, last.Value, time.UnixMilli(last.UnixMilli)})
+		}
+	}
+	return values, err
+}
+
 // measured is what a host measured lately, by metric.
 type measured map[string][]lastValue
 
@@ -49,15 +65,9 @@ func (m measured) greatest(metric string) (greatest lastValue, ok bool) {
 func (s *Site) measuredOn(ctx context.Context, host string, checks []barograph.Check, now time.Time) (measured, error) {
 	m := measured{}
 	add := func(metric string, within, step time.Duration) error {
-		found, err := s.measuredIf(ctx, barograph.Query{
-			Selector: barograph.Selector{Metric: metric, Matchers: onHost(host)},
-			From:     now.Add(-within), To: now.Add(time.Millisecond), Step: step, Rollup: barograph.RollupLast,
-		})
-		for _, series := range found {
-			if n := len(series.Points); n > 0 {
-				last := series.Points[n-1]
-				m[series.Series.Metric] = append(m[series.Series.Metric], lastValue{series.Series, last.Value, time.UnixMilli(last.UnixMilli)})
-			}
+		values, err := s.lastValues(ctx, barograph.Selector{Metric: metric, Matchers: onHost(host)}, now, within, step)
+		for _, v := range values {
+			m[v.Metric] = append(m[v.Metric], v)
 		}
 		return err
 	}

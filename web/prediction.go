@@ -7,8 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/gorilla/mux"
-
 	"github.com/barograph/barograph"
 )
 
@@ -67,7 +65,7 @@ func (s *Site) prediction(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Site) showPrediction(w http.ResponseWriter, r *http.Request, status int, ack form) error {
 	ctx, who := r.Context(), visitorOf(r)
-	p, err := s.Predictions.Prediction(ctx, barograph.PredictionID(mux.Vars(r)["id"]))
+	p, err := s.Predictions.Prediction(ctx, idOf[barograph.PredictionID](r))
 	if err != nil {
 		return err
 	}
@@ -281,7 +279,7 @@ func (s *Site) ruleOrNone(ctx context.Context, id barograph.RuleID) (barograph.R
 
 // acknowledgePrediction takes a prediction on.
 func (s *Site) acknowledgePrediction(w http.ResponseWriter, r *http.Request) error {
-	id := barograph.PredictionID(mux.Vars(r)["id"])
+	id := idOf[barograph.PredictionID](r)
 	f, err := readForm(r)
 	if err != nil {
 		return err

@@ -24,7 +24,7 @@ func (s *Site) replayPage(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Site) askReplay(w http.ResponseWriter, r *http.Request, status int, f form) error {
-	sub, err := s.Subscriptions.Subscription(r.Context(), subscriptionID(r))
+	sub, err := s.Subscriptions.Subscription(r.Context(), idOf[barograph.SubscriptionID](r))
 	if err != nil {
 		return err
 	}
@@ -58,9 +58,9 @@ func (s *Site) replay(w http.ResponseWriter, r *http.Request) error {
 	if f.Wrong() {
 		return s.askReplay(w, r, http.StatusUnprocessableEntity, f)
 	}
-	planned, err := s.Manage.Subscriptions.Replay(r.Context(), subscriptionID(r), in)
+	planned, err := s.Manage.Subscriptions.Replay(r.Context(), idOf[barograph.SubscriptionID](r), in)
 	if err == nil {
-		return redirect(w, r, pathOf(subscriptionID(r))+"?replayed="+strconv.Itoa(planned), "")
+		return redirect(w, r, pathOf(idOf[barograph.SubscriptionID](r))+"?replayed="+strconv.Itoa(planned), "")
 	}
 	if err := f.take(err, fields("from", "to", "after", "endpoint_id")); err != nil {
 		return err

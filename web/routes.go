@@ -21,6 +21,9 @@ type route struct {
 	handler      handler
 }
 
+// idOf returns the ID in the path of the request.
+func idOf[ID ~string](r *http.Request) ID { return ID(mux.Vars(r)["id"]) }
+
 // streams reports whether the answer has no end.
 func (r route) streams() bool { return r.path == "/live" || r.path == "/run/watch" }
 

@@ -63,7 +63,7 @@ type sourceOfRule struct {
 // rule shows one rule.
 func (s *Site) rule(w http.ResponseWriter, r *http.Request) error {
 	ctx, who := r.Context(), visitorOf(r)
-	rule, err := s.Rules.Rule(ctx, barograph.RuleID(mux.Vars(r)["id"]))
+	rule, err := s.Rules.Rule(ctx, idOf[barograph.RuleID](r))
 	if err != nil {
 		return err
 	}
@@ -217,7 +217,7 @@ func (s *Site) restoreRule(ctx context.Context, id barograph.RuleID) error {
 }
 
 func (s *Site) deleteRule(w http.ResponseWriter, r *http.Request) error {
-	if err := s.Manage.Rules.Delete(r.Context(), barograph.RuleID(mux.Vars(r)["id"])); err != nil {
+	if err := s.Manage.Rules.Delete(r.Context(), idOf[barograph.RuleID](r)); err != nil {
 		return err
 	}
 	return redirect(w, r, "/rules", "rule-deleted")

@@ -93,9 +93,7 @@ func (s *Site) courses(ctx context.Context, who visitor, rows []seriesRow, rule 
 			if !f.Series.Equal(row.series) {
 				continue
 			}
-			for _, p := range f.Points {
-				course.Points = append(course.Points, chart.Point{At: time.UnixMilli(p.UnixMilli).Add(step / 2), Value: p.Value})
-			}
+			course.Points = append(course.Points, pointsOf(f.Points, step)...)
 			if oldest := time.UnixMilli(f.Points[0].UnixMilli); oldest.Before(first) {
 				first = oldest
 			}

@@ -180,10 +180,5 @@ func (s *Site) told(ctx context.Context, err error) string {
 
 // square returns a picture that is about as wide as high.
 func square(p chart.Picture) (template.HTML, error) {
-	var b strings.Builder
-	err := p.Fragment(&b, chart.Size{Width: chart.MinWidth, Height: chart.MinWidth})
-	if errors.Is(err, chart.ErrEmpty) {
-		return "", nil
-	}
-	return template.HTML(b.String()), err //nolint:gosec // chart escapes all texts
+	return inlineSized(p, chart.Size{Width: chart.MinWidth, Height: chart.MinWidth})
 }

@@ -7,8 +7,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/gorilla/mux"
-
 	"github.com/barograph/barograph"
 	"github.com/barograph/barograph/internal/manage"
 )
@@ -72,7 +70,7 @@ func proposedName(selector barograph.Selector) string {
 }
 
 func (s *Site) editRule(w http.ResponseWriter, r *http.Request) error {
-	rule, err := s.Rules.Rule(r.Context(), barograph.RuleID(mux.Vars(r)["id"]))
+	rule, err := s.Rules.Rule(r.Context(), idOf[barograph.RuleID](r))
 	if err != nil {
 		return err
 	}
@@ -87,7 +85,7 @@ func (s *Site) createRule(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Site) saveRule(w http.ResponseWriter, r *http.Request) error {
-	id := barograph.RuleID(mux.Vars(r)["id"])
+	id := idOf[barograph.RuleID](r)
 	return s.takeRule(w, r, id, "rule-saved", func(ctx context.Context, in manage.RuleInput) (barograph.Rule, error) {
 		return s.Manage.Rules.Replace(ctx, id, in)
 	})

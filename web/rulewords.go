@@ -69,7 +69,7 @@ func forecastBadge(state barograph.ForecastState) badge {
 	case barograph.StateBeyondHorizon:
 		return badge{"later than the horizon", "neutral"}
 	case barograph.StateInsufficientData:
-		return badge{"too little history", "warning"}
+		return badge{"too little history", "neutral"}
 	case barograph.StateTooNoisy:
 		return badge{"too noisy", "warning"}
 	case barograph.StateStale:

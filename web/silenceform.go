@@ -45,7 +45,7 @@ func (s *Site) newSilence(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Site) editSilence(w http.ResponseWriter, r *http.Request) error {
-	silence, err := s.Silences.Silence(r.Context(), silenceIDOf(r))
+	silence, err := s.Silences.Silence(r.Context(), idOf[barograph.SilenceID](r))
 	if err != nil {
 		return err
 	}
@@ -77,7 +77,7 @@ func (s *Site) createSilence(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Site) saveSilence(w http.ResponseWriter, r *http.Request) error {
-	silence, err := s.Silences.Silence(r.Context(), silenceIDOf(r))
+	silence, err := s.Silences.Silence(r.Context(), idOf[barograph.SilenceID](r))
 	if err != nil {
 		return err
 	}

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gorilla/mux"
-
 	"github.com/barograph/barograph"
 )
 
@@ -137,7 +135,7 @@ type silenceData struct {
 
 func (s *Site) silence(w http.ResponseWriter, r *http.Request) error {
 	who := visitorOf(r)
-	silence, err := s.Silences.Silence(r.Context(), silenceIDOf(r))
+	silence, err := s.Silences.Silence(r.Context(), idOf[barograph.SilenceID](r))
 	if err != nil {
 		return err
 	}
@@ -165,10 +163,8 @@ func (s *Site) silence(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Site) endSilence(w http.ResponseWriter, r *http.Request) error {
-	if err := s.Manage.Silences.End(r.Context(), silenceIDOf(r)); err != nil {
+	if err := s.Manage.Silences.End(r.Context(), idOf[barograph.SilenceID](r)); err != nil {
 		return err
 	}
 	return redirect(w, r, "/settings/silences", "silence-ended")
 }
-
-func silenceIDOf(r *http.Request) barograph.SilenceID { return barograph.SilenceID(mux.Vars(r)["id"]) }

@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"strconv"
 
-	"github.com/gorilla/mux"
-
 	"github.com/barograph/barograph"
 	"github.com/barograph/barograph/internal/chart"
 )
@@ -23,7 +21,7 @@ const (
 // spark sends a small picture of a prediction.
 func (s *Site) spark(w http.ResponseWriter, r *http.Request) error {
 	ctx, who := r.Context(), visitorOf(r)
-	p, err := s.Predictions.Prediction(ctx, barograph.PredictionID(mux.Vars(r)["id"]))
+	p, err := s.Predictions.Prediction(ctx, idOf[barograph.PredictionID](r))
 	if err != nil {
 		return err
 	}

@@ -54,7 +54,7 @@ func (s *Site) newSubscription(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Site) editSubscription(w http.ResponseWriter, r *http.Request) error {
-	sub, err := s.Subscriptions.Subscription(r.Context(), subscriptionID(r))
+	sub, err := s.Subscriptions.Subscription(r.Context(), idOf[barograph.SubscriptionID](r))
 	if err != nil {
 		return err
 	}
@@ -66,7 +66,7 @@ func (s *Site) createSubscription(w http.ResponseWriter, r *http.Request) error 
 }
 
 func (s *Site) saveSubscription(w http.ResponseWriter, r *http.Request) error {
-	id := subscriptionID(r)
+	id := idOf[barograph.SubscriptionID](r)
 	return s.takeSubscription(w, r, id, func(ctx context.Context, in manage.SubscriptionInput) (barograph.Subscription, []manage.EndpointSecret, error) {
 		return s.Manage.Subscriptions.Replace(ctx, id, in)
 	})

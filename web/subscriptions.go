@@ -104,7 +104,7 @@ func (s *Site) subscription(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Site) showSubscription(w http.ResponseWriter, r *http.Request, status int, why refusal) error {
 	ctx, who := r.Context(), visitorOf(r).onWall()
-	sub, err := s.Subscriptions.Subscription(ctx, subscriptionID(r))
+	sub, err := s.Subscriptions.Subscription(ctx, idOf[barograph.SubscriptionID](r))
 	if err != nil {
 		return err
 	}
@@ -149,10 +149,6 @@ func (s *Site) addDeliveries(ctx context.Context, who visitor, d *subscriptionDa
 	return err
 }
 
-func subscriptionID(r *http.Request) barograph.SubscriptionID {
-	return barograph.SubscriptionID(mux.Vars(r)["id"])
-}
-
 func endpointID(r *http.Request) barograph.EndpointID {
 	return barograph.EndpointID(mux.Vars(r)["endpoint"])
 }
@@ -171,7 +167,7 @@ func endpointChoices(sub barograph.Subscription, all string) []option {
 // setSubscription pauses or resumes.
 func (s *Site) setSubscription(enabled bool, done string) handler {
 	return func(w http.ResponseWriter, r *http.Request) error {
-		sub, err := s.Manage.Subscriptions.SetEnabled(r.Context(), subscriptionID(r), enabled)
+		sub, err := s.Manage.Subscriptions.SetEnabled(r.Context(), idOf[barograph.SubscriptionID](r), enabled)
 		if err != nil {
 			return err
 		}
@@ -180,7 +176,7 @@ func (s *Site) setSubscription(enabled bool, done string) handler {
 }
 
 func (s *Site) deleteSubscription(w http.ResponseWriter, r *http.Request) error {
-	if err := s.Manage.Subscriptions.Delete(r.Context(), subscriptionID(r)); err != nil {
+	if err := s.Manage.Subscriptions.Delete(r.Context(), idOf[barograph.SubscriptionID](r)); err != nil {
 		return err
 	}
 	return redirect(w, r, "/subscriptions", "subscription-deleted")

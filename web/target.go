@@ -8,8 +8,6 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/gorilla/mux"
-
 	"github.com/barograph/barograph"
 	"github.com/barograph/barograph/internal/manage"
 )
@@ -66,7 +64,7 @@ func (s *Site) target(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Site) targetAt(r *http.Request) (barograph.Target, error) {
-	return s.Targets.Target(r.Context(), barograph.TargetID(mux.Vars(r)["id"]))
+	return s.Targets.Target(r.Context(), idOf[barograph.TargetID](r))
 }
 
 // metricsOfTargets are the metrics of probes that have one series for a target,
@@ -204,7 +202,7 @@ func (s *Site) switchTarget(enabled bool, done string) handler {
 
 // deleteTarget removes a target.
 func (s *Site) deleteTarget(w http.ResponseWriter, r *http.Request) error {
-	if err := s.Manage.Targets.Delete(r.Context(), barograph.TargetID(mux.Vars(r)["id"])); err != nil {
+	if err := s.Manage.Targets.Delete(r.Context(), idOf[barograph.TargetID](r)); err != nil {
 		return err
 	}
 	return redirect(w, r, "/targets", "target-deleted")

@@ -29,14 +29,8 @@ func probedOf(s barograph.Series) probed {
 	return probed{s.Labels.Get("target"), barograph.ProbeKind(s.Labels.Get("kind"))}
 }
 
-// reading is the last value of a series.
-type reading struct {
-	Value float64
-	At    time.Time // less than a step before the sample
-}
-
 // readings are the last values of a metric.
-type readings map[probed]reading
+type readings map[probed]lastValue
 
 // latest returns the last value of the metric of each of the targets; what has
 // none lately is left out. Targets that are probed often are read at once,
@@ -72,17 +66,10 @@ func (s *Site) latest(ctx context.Context, metric string, targets []barograph.Ta
 }
 
 func (s *Site) addLatest(ctx context.Context, found readings, which barograph.Selector, within time.Duration, now time.Time) error {
-	all, err := s.measuredIf(ctx, barograph.Query{
-		Selector: which, From: now.Add(-within), To: now.Add(time.Millisecond), Step: readingsStep, Rollup: barograph.RollupLast,
-	})
-	for _, series := range all {
-		if len(series.Points) == 0 {
-			continue
-		}
-		last := series.Points[len(series.Points)-1]
-		at := time.UnixMilli(last.UnixMilli)
-		if key := probedOf(series.Series); key.name != "" && !at.Before(found[key].At) {
-			found[key] = reading{last.Value, at}
+	all, err := s.lastValues(ctx, which, now, within, readingsStep)
+	for _, last := range all {
+		if key := probedOf(last.Series); key.name != "" && !last.At.Before(found[key].At) {
+			found[key] = last
 		}
 	}
 	return err

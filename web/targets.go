@@ -183,15 +183,6 @@ func (s *Site) trends(ctx context.Context, targets []barograph.Target, now time.
 	return drawn, nil
 }
 
-// pointsOf returns the points of steps, each in the middle of its step.
-func pointsOf(points []barograph.Point, step time.Duration) []chart.Point {
-	out := make([]chart.Point, len(points))
-	for i, p := range points {
-		out[i] = chart.Point{At: time.UnixMilli(p.UnixMilli).Add(step / 2), Value: p.Value}
-	}
-	return out
-}
-
 // kindOptions are the kinds of probes, behind one that means any or none.
 func kindOptions(none string) []option {
 	all := []option{

@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/gorilla/mux"
-
 	"github.com/barograph/barograph"
 	"github.com/barograph/barograph/internal/manage"
 )
@@ -138,7 +136,7 @@ func (s *Site) createToken(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Site) revokeToken(w http.ResponseWriter, r *http.Request) error {
-	id := barograph.TokenID(mux.Vars(r)["id"])
+	id := idOf[barograph.TokenID](r)
 	if err := s.Manage.Tokens.Delete(r.Context(), id); err != nil {
 		return err
 	}

@@ -18,6 +18,7 @@ type predictionRow struct {
 	Limit   string // above 90 %
 	Value   string
 	ETA     etaWords
+	Said    moment // when it was announced as it is now
 	Opened  moment
 	Closed  moment
 	State   badge
@@ -43,7 +44,7 @@ type breachRow struct {
 func (v visitor) predictionRow(p barograph.Prediction, rule barograph.Rule) predictionRow {
 	row := predictionRow{
 		Prediction: p, Path: predictionPath(p.ID), Place: p.Series.Place(), Limit: limitOf(p.Series.Metric, rule),
-		Value: barograph.Reading(p.Series.Metric, p.Latest.Value), ETA: v.ETA(&p.Latest.ETA), Opened: v.At(p.OpenedAt), Closed: v.At(p.ClosedAt),
+		Value: barograph.Reading(p.Series.Metric, p.Latest.Value), ETA: v.ETA(&p.Latest.ETA), Said: v.At(p.Latest.At), Opened: v.At(p.OpenedAt), Closed: v.At(p.ClosedAt),
 		State: stateOf(p), Outcome: outcomeOf(p),
 		// The address changes with what is announced, so that the picture may be kept.
 		Spark: predictionPath(p.ID) + "/spark.svg?at=" + p.Latest.At.UTC().Format(time.RFC3339),

@@ -33,8 +33,8 @@ func needBrowser(tb testing.TB) context.Context {
 	if raceDetector {
 		tb.Skip("no browser under the race detector: what it would race with is tested in web/ and internal/app")
 	}
-	if testing.Short() {
-		tb.Skip("starts a browser")
+	if os.Getenv("BAROGRAPH_TEST_BROWSER") == "" {
+		tb.Skip("starts a browser, for minutes: make e2e, or set BAROGRAPH_TEST_BROWSER to require or to the path of one")
 	}
 	ctx, err := browser()
 	if errors.Is(err, errNoBrowser) {

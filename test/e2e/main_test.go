@@ -2,7 +2,7 @@
 // Chromium, on the pages of a real server whose fleet has lived for a month.
 //
 //	make e2e                                        installs what is missing, then runs all
-//	go test ./test/e2e -run 'TestPages/Hosts'       one page, with what is installed
+//	./scripts/e2e.sh test -run 'TestPages/host$'    one page
 //	make screenshots                                pictures of all pages, in docs/screenshots
 //
 // A test visits the site and does what a reader of the page could do: it knows
@@ -20,8 +20,9 @@
 // test. One that fails leaves what was seen last, as a picture and as HTML, in the
 // folder failures, and says so.
 //
-// Without a browser the tests are skipped, and without axe-core what needs it;
-// with BAROGRAPH_TEST_BROWSER=require they fail then.
+// The tests take minutes, so they are run where BAROGRAPH_TEST_BROWSER is set: to the
+// path of a browser, or to require, which has them fail where the browser or
+// axe-core is missing.
 package e2e_test
 
 import (
