@@ -175,7 +175,7 @@ func TestNext(t *testing.T) {
 	t.Parallel()
 	d := openDiary(t)
 	in := d.as(barograph.RoleViewer)
-	answer := in.see("/", "Predicted 2", "db-1 (mount=/)", "93 %", ": 87 % 6 h ago , above 90 % then", "db-3 (mount=/)", "quiet", "2 h ago", "1 of 2")
+	answer := in.see("/", "Predicted 2", "db-1 (mount=/)", "93 %", ": above 90 %, was 87 % 6 h ago", "db-3 (mount=/)", "quiet", "2 h ago", "1 of 2")
 	answer.has(t, []string{`href="/predictions/prd_1open"`, `href="/breaches/brc_2"`, `href="/hosts/hst_2"`, `src="/predictions/prd_1open/spark.svg?at=`, "digest only", "Told in the daily digest only: 2 of 10 came true"}, "What to do first")
 	if strings.Index(answer.body, "prd_1open") > strings.Index(answer.body, "prd_5hostile") {
 		t.Error("the soonest does not come first")
