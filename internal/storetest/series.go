@@ -72,23 +72,26 @@ func testListSeries(f fixture) {
 
 func testListSeriesInRange(f fixture) {
 	t := f.t
+	// Not a whole hour, which may be midnight: of a range that ends in the first
+	// millisecond of a day, VictoriaMetrics leaves out what has samples then only.
+	const then = 59 * time.Minute
 	early, late := series("m", "host", "early"), series("m", "host", "late")
 	f.write(t,
 		barograph.SeriesPoints{Series: early, Points: []barograph.Point{{UnixMilli: f.at(0), Value: 1}, {UnixMilli: f.at(time.Minute), Value: 1}}},
-		barograph.SeriesPoints{Series: late, Points: []barograph.Point{{UnixMilli: f.at(time.Hour), Value: 2}}},
+		barograph.SeriesPoints{Series: late, Points: []barograph.Point{{UnixMilli: f.at(then), Value: 2}}},
 	)
 	for _, tt := range []struct {
 		name     string
 		from, to time.Duration
 		want     []string
 	}{
-		{"both", 0, time.Hour + time.Millisecond, []string{early.String(), late.String()}},
-		{"the end is not in it", 0, time.Hour, []string{early.String()}},
-		{"the start is", time.Hour, 2 * time.Hour, []string{late.String()}},
+		{"both", 0, then + time.Millisecond, []string{early.String(), late.String()}},
+		{"the end is not in it", 0, then, []string{early.String()}},
+		{"the start is", then, 2 * time.Hour, []string{late.String()}},
 		{"just after the last of one", time.Minute + time.Millisecond, 2 * time.Hour, []string{late.String()}},
 		{"before all", -time.Hour, 0, nil},
 		{"nothing is no range", time.Minute, time.Minute, nil},
-		{"backwards", time.Hour, 0, nil},
+		{"backwards", then, 0, nil},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			q := barograph.SeriesQuery{Selector: mustSelector("m"), From: f.base.Add(tt.from), To: f.base.Add(tt.to)}
