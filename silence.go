@@ -138,6 +138,8 @@ func (s Silence) Validate() error {
 	if strings.TrimSpace(s.Comment) == "" || len(s.Comment) > maxComment {
 		p.Addf("comment", "is %d bytes long, 1 to %d are allowed: say why", len(s.Comment), maxComment)
 	}
+	writableTime(&p, "starts_at", s.StartsAt)
+	writableTime(&p, "ends_at", s.EndsAt)
 	switch {
 	case s.StartsAt.IsZero():
 		p.Addf("starts_at", "is missing")
@@ -150,6 +152,13 @@ func (s Silence) Validate() error {
 		p.Merge("recurs", s.Recurs.validate())
 	}
 	return p.Err("silence")
+}
+
+// writableTime records a problem with a time that JSON can't write in UTC.
+func writableTime(p *Problems, field string, at time.Time) {
+	if year := at.UTC().Year(); year < 1 || year > 9999 {
+		p.Addf(field, "is in the year %d in UTC, 1 to 9999 are allowed", year)
+	}
 }
 
 func (r Recurs) validate() error {

@@ -132,6 +132,21 @@ func fields(err error) (names []string) {
 	return names
 }
 
+func TestSilenceEndsInAYearThatCanBeWritten(t *testing.T) {
+	t.Parallel()
+	s := barograph.Silence{
+		Matchers: matchers(t, `{host="db-1"}`), Comment: "a move", StartsAt: moment(t, "2026-03-28T10:00:00Z"), EndsAt: moment(t, "9999-12-31T23:59:59Z"),
+	}
+	if err := s.Validate(); err != nil {
+		t.Error(err)
+	}
+	s.EndsAt = moment(t, "9999-12-31T23:59:59-23:59")
+	e, _ := errors.AsType[*barograph.Error](s.Validate())
+	if e == nil || len(e.Fields) != 1 || e.Fields[0].Field != "ends_at" {
+		t.Errorf("%v, want it refused: it is in the year 10000", s.Validate())
+	}
+}
+
 func TestSilenceSpan(t *testing.T) {
 	t.Parallel()
 	once := barograph.Silence{StartsAt: moment(t, "2026-03-28T10:00:00Z"), EndsAt: moment(t, "2026-03-28T12:00:00Z")}
