@@ -145,7 +145,7 @@ func TestPartsOfThePreview(t *testing.T) {
 		"nothing":         {[]string{"series", "", "limit", ""}, false, "Choose a metric", "When the form is complete", "metric-hint-"},
 		"no limit":        {[]string{"limit", ""}, false, "It looks at 4 series", "When the form is complete", "the limit"},
 		"limit half done": {[]string{"limit", "9x"}, false, "It looks at 4 series", "When the form is complete", "the limit of"},
-		"no limit, order": {[]string{"limit", "", "operator", "<"}, false, "Lowest first", "When the form is complete", "\"55 %\""},
+		"no limit, order": {[]string{"limit", "", "operator", "<"}, false, "Lowest first", "When the form is complete", "Highest first"},
 		"series half done": {
 			[]string{"series", `disk_used_ratio{host=`},
 			false,
