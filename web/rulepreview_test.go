@@ -31,8 +31,8 @@ func (d *desk) past(others int) {
 		for at := now.Add(-2 * time.Hour); at.Before(now); at = at.Add(every) {
 			fmt.Fprintf(&lines, "disk_used_ratio,host=web-%d,mount=/ value=%.3f %d\n", i, .2+.001*float64(i%100), at.Unix())
 		}
-		if i == 0 { // a peak that an hour's last or lowest value does not show
-			fmt.Fprintf(&lines, "disk_used_ratio,host=web-0,mount=/ value=.55 %d\n", now.Add(-75*time.Minute).Unix())
+		if i == 0 { // a peak that an hour's last or lowest value does not show, and no other series has
+			fmt.Fprintf(&lines, "disk_used_ratio,host=web-0,mount=/ value=.4321 %d\n", now.Add(-75*time.Minute).Unix())
 		}
 	}
 	d.Call(d.t, http.MethodPost, "/api/v2/write?precision=s", d.Token, lines.String(), nil)
@@ -145,7 +145,7 @@ func TestPartsOfThePreview(t *testing.T) {
 		"nothing":         {[]string{"series", "", "limit", ""}, false, "Choose a metric", "When the form is complete", "metric-hint-"},
 		"no limit":        {[]string{"limit", ""}, false, "It looks at 4 series", "When the form is complete", "the limit"},
 		"limit half done": {[]string{"limit", "9x"}, false, "It looks at 4 series", "When the form is complete", "the limit of"},
-		"no limit, order": {[]string{"limit", "", "operator", "<"}, false, "Lowest first", "When the form is complete", "Highest first"},
+		"no limit, order": {[]string{"limit", "", "operator", "<"}, false, "Lowest first", "When the form is complete", "\"43.21 %\""},
 		"series half done": {
 			[]string{"series", `disk_used_ratio{host=`},
 			false,
@@ -170,7 +170,7 @@ func TestPartsOfThePreview(t *testing.T) {
 			if got := page.part("preview-series"); !strings.Contains(got, c.series) || strings.Contains(page.body, c.without) || strings.Contains(page.body, "data-ready") != c.ready || page.byID("main") != nil {
 				t.Errorf("the series: %s", page.body)
 			}
-			if name == "peak" && !strings.Contains(page.body, `"55 %"`) {
+			if name == "peak" && !strings.Contains(page.body, `"43.21 %"`) {
 				t.Errorf("the peak is not drawn: %s", page.body)
 			}
 			values.Set("part", "backtest")

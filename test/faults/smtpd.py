@@ -15,14 +15,13 @@ import json
 import logging
 import ssl
 import sys
-import zlib
 
 from aiosmtpd.smtp import SMTP, AuthResult
 
 
 class Handler:
     def __init__(self):
-        self.refused = set()
+        self.known = set()
 
     async def handle_DATA(self, server, session, envelope):
         mail = email.message_from_bytes(envelope.content, policy=email.policy.default)
@@ -37,8 +36,9 @@ class Handler:
             "user": session.auth_data.decode() if session.auth_data else "",
             "tls": session.ssl is not None,
         }
-        if zlib.crc32(repr(key).encode()) % 10 == 0 and key not in self.refused:
-            self.refused.add(key)
+        fresh = key not in self.known
+        self.known.add(key)
+        if fresh and len(self.known) % 10 == 0:
             print(json.dumps({"later": True} | book), flush=True)
             return "451 4.7.1 greylisted, try again later"
         print(json.dumps(book), flush=True)
