@@ -83,13 +83,13 @@ func TestOverflowIsTriedAgain(t *testing.T) {
 		s := texter(t, "ops@example.com")
 		s.breaches("a", "b")
 		failures := 0
-		s.answer = func(_ alerting.Notification, ep barograph.Endpoint) alerting.Outcome {
+		s.answers(func(_ alerting.Notification, ep barograph.Endpoint) alerting.Outcome {
 			if ep.Kind == barograph.EndpointEmail && failures < 2 {
 				failures++
 				return refuse()
 			}
 			return ok()
-		}
+		})
 		s.breaches("c")
 		if got := s.to("phone"); len(got) != 3 || !got[2].overflow || failures != 2 {
 			t.Errorf("%d messages after %d failures", len(got), failures)

@@ -68,12 +68,12 @@ func TestPanicOfAChannelIsAFailedTry(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t, subscription("sub_1", hook("hook", "https://a")))
 		tries := 0
-		s.answer = func(alerting.Notification, barograph.Endpoint) alerting.Outcome {
+		s.answers(func(alerting.Notification, barograph.Endpoint) alerting.Outcome {
 			if tries++; tries == 1 {
 				panic("no such index")
 			}
 			return ok()
-		}
+		})
 		s.tell(breachOf(begun, "a", "web-1"))
 		s.pass(time.Minute)
 		s.wantTypes("hook", "after the fault", begun)

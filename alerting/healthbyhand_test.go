@@ -63,19 +63,19 @@ func TestEndpointsAreDisabledAndEnabledByHand(t *testing.T) {
 func TestOwnEventsAreCarriedOnAtOnce(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t, subscription("sub_1", hook("one", "https://a"), hook("two", "https://a")))
-		s.answer = func(_ alerting.Notification, ep barograph.Endpoint) alerting.Outcome {
+		s.answers(func(_ alerting.Notification, ep barograph.Endpoint) alerting.Outcome {
 			if ep.ID == "one" {
 				return alerting.Outcome{Verdict: alerting.VerdictGone, StatusCode: 410, Err: errors.New("answered 410")}
 			}
 			return ok()
-		}
+		})
 		s.pass(time.Second)
 		s.tell(breachOf(begun, "a", "web-1"))
 		s.pass(100 * time.Millisecond)
 		s.wantTypes("two", "the other is gone", begun, barograph.EventEndpointDisabled)
 		_, err := s.Enable(t.Context(), "sub_1", "one")
 		s.must(err)
-		s.answer = nil
+		s.answers(nil)
 		subs, err := s.db.Subscriptions(t.Context(), barograph.Page{})
 		s.must(err)
 		_, err = s.Test(t.Context(), subs[0], "one")

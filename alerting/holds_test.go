@@ -86,12 +86,12 @@ func TestWhatALongWindowHeldBackIsTriedAgain(t *testing.T) {
 		s.stop()
 		s.pass(27 * time.Hour)
 		tries := 0
-		s.answer = func(alerting.Notification, barograph.Endpoint) alerting.Outcome {
+		s.answers(func(alerting.Notification, barograph.Endpoint) alerting.Outcome {
 			if tries++; tries < 4 {
 				return refuse()
 			}
 			return ok()
-		}
+		})
 		s.restart()
 		s.pass(5 * time.Minute)
 		s.wantTypes("hook", "after the window", begun)
@@ -103,12 +103,12 @@ func TestWhatALongWindowHeldBackIsTriedAgain(t *testing.T) {
 func TestSilenceHoldsRetriesAndGroups(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t, stormy(readers(), hook("hook", "https://a")))
-		s.answer = func(_ alerting.Notification, ep barograph.Endpoint) alerting.Outcome {
+		s.answers(func(_ alerting.Notification, ep barograph.Endpoint) alerting.Outcome {
 			if ep.ID == "hook" {
 				return refuse()
 			}
 			return ok()
-		}
+		})
 		s.tell(breachOf(begun, "first", "web-2"), breachOf(begun, "second", "web-1"), breachOf(begun, "third", "web-2"))
 		s.pass(time.Second)
 		s.silence("web-1", 20*time.Minute)
@@ -119,7 +119,7 @@ func TestSilenceHoldsRetriesAndGroups(t *testing.T) {
 		s.wantStates("people", map[barograph.DeliveryState]int{barograph.DeliveryDelivered: 2, barograph.DeliveryHeld: 1})
 		s.wantStates("hook", map[barograph.DeliveryState]int{barograph.DeliveryPending: 2, barograph.DeliveryHeld: 1})
 		s.mu.Lock()
-		s.answer = nil
+		s.answers(nil)
 		s.mu.Unlock()
 		s.tell(breachOf(over, "second", "web-1"))
 		s.pass(5 * time.Minute)

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
@@ -128,6 +129,15 @@ func (s *stage) tell(events ...barograph.Event) {
 // pass lets time pass, and then some, in which what is due by then is done.
 func (s *stage) pass(d time.Duration) {
 	time.Sleep(d + time.Second)
+	// What the others have written by now may be read.
+	synctest.Wait()
+}
+
+// answers says what receivers answer from now on: nil is that all is well.
+func (s *stage) answers(answer func(alerting.Notification, barograph.Endpoint) alerting.Outcome) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.answer = answer
 }
 
 // to returns what the endpoint got, and forgets it: by the second, and of one by

@@ -112,13 +112,13 @@ func TestGroupIsTriedAgainAsItWas(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t, stormy(readers()))
 		var tries []message
-		s.answer = func(n alerting.Notification, _ barograph.Endpoint) alerting.Outcome {
+		s.answers(func(n alerting.Notification, _ barograph.Endpoint) alerting.Outcome {
 			tries = append(tries, message{at: time.Now(), Notification: n})
 			if len(n.Events) > 1 && len(tries) < 4 {
 				return refuse()
 			}
 			return ok()
-		}
+		})
 		s.tell(breachOf(barograph.EventBreachStarted, "0", "web-1"))
 		for i := range 5 {
 			s.tell(breachOf(barograph.EventBreachStarted, fmt.Sprint("b", i), "web-1"))
@@ -154,12 +154,12 @@ func TestGroupIsTriedAgainAsItWas(t *testing.T) {
 func TestHealthCountsMessages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		s := newStage(t, stormy(readers()))
-		s.answer = func(n alerting.Notification, _ barograph.Endpoint) alerting.Outcome {
+		s.answers(func(n alerting.Notification, _ barograph.Endpoint) alerting.Outcome {
 			if len(n.Events) == 1 {
 				return ok()
 			}
 			return alerting.Outcome{Verdict: alerting.VerdictPermanent, Err: errTestOver}
-		}
+		})
 		for i := range 6 {
 			s.tell(breachOf(barograph.EventBreachStarted, fmt.Sprint(i), "web-1"))
 		}
