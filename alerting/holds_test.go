@@ -118,9 +118,7 @@ func TestSilenceHoldsRetriesAndGroups(t *testing.T) {
 		}
 		s.wantStates("people", map[barograph.DeliveryState]int{barograph.DeliveryDelivered: 2, barograph.DeliveryHeld: 1})
 		s.wantStates("hook", map[barograph.DeliveryState]int{barograph.DeliveryPending: 2, barograph.DeliveryHeld: 1})
-		s.mu.Lock()
 		s.answers(nil)
-		s.mu.Unlock()
 		s.tell(breachOf(over, "second", "web-1"))
 		s.pass(5 * time.Minute)
 		s.wantStates("people", map[barograph.DeliveryState]int{

@@ -117,7 +117,7 @@ func (v *MessageEvent) setSeries(s barograph.Series, rule string) {
 
 func (v *MessageEvent) setLimit() {
 	if rule := v.Event.Data.Rule; rule != nil {
-		v.Limit = oneLine(string(rule.Operator) + " " + barograph.Reading(v.What, rule.Limit))
+		v.Limit = oneLine(string(rule.Operator) + " " + barograph.LimitReading(v.What, rule.Limit))
 	}
 }
 

@@ -47,8 +47,11 @@ type stage struct {
 
 	mu     sync.Mutex
 	got    []message
-	answer func(alerting.Notification, barograph.Endpoint) alerting.Outcome
+	answer answerFunc
 }
+
+// answerFunc is what a receiver answers.
+type answerFunc func(alerting.Notification, barograph.Endpoint) alerting.Outcome
 
 func newStage(t *testing.T, subs ...barograph.Subscription) *stage {
 	t.Helper()
@@ -134,7 +137,7 @@ func (s *stage) pass(d time.Duration) {
 }
 
 // answers says what receivers answer from now on: nil is that all is well.
-func (s *stage) answers(answer func(alerting.Notification, barograph.Endpoint) alerting.Outcome) {
+func (s *stage) answers(answer answerFunc) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.answer = answer
