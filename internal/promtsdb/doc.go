@@ -23,4 +23,13 @@
 // opening repairs the log. It also refuses writes, for as long as that lasts,
 // while the disk has less than the configured space: the TSDB ends the process
 // when it meets a full disk.
+//
+// # Roll-ups
+//
+// Beside each block of two days or more the store keeps what the samples of each
+// series come to in each hour: sum, count, lowest and highest. Steps of whole hours
+// are made from these where all that is stored of an hour is in that one block, and
+// from the samples where it is not: so late samples count at once. The files are
+// made in the background, with a quarter of one processor, and made anew when they
+// are missing or damaged; nothing of them stays in memory.
 package promtsdb

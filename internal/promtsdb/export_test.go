@@ -69,6 +69,13 @@ func (s *Store) Truncate() error {
 	return s.db.Compact(context.Background())
 }
 
+// RollUp makes the files of roll-ups that are missing, which the store from now on
+// does no more by itself.
+func (s *Store) RollUp(ctx context.Context) error {
+	s.roller.close()
+	return s.roller.round(ctx)
+}
+
 // BreakLog makes the next sync fail.
 func (s *Store) BreakLog() error {
 	for _, t := range s.tails {

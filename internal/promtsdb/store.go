@@ -47,6 +47,7 @@ type Store struct {
 	turns  slots // of queries
 	lists  slots // of lists of series, for which a query may ask
 	parser parser.Parser
+	roller *roller
 
 	appending sync.Mutex            // one writer appends at a time; see Write
 	builder   labels.ScratchBuilder // guarded by appending
@@ -104,6 +105,7 @@ func Open(cfg Config, deps Deps) (*Store, error) {
 	s.turns, s.lists = make(slots, cfg.Query.Concurrency), make(slots, cfg.Query.Concurrency)
 	s.engine = newEngine(cfg.Query, deps.Logger, s.parser, s.turns)
 	deps.Metrics.GetOrCreateGauge("barograph_store_head_series", func() float64 { return float64(db.Head().NumSeries()) })
+	s.roller = startRoller(s)
 	return s, nil
 }
 
@@ -141,6 +143,7 @@ func (s *Store) flush() error {
 
 // Close waits for running reads and writes and closes the store.
 func (s *Store) Close() error {
+	s.roller.close()
 	s.life.Lock()
 	defer s.life.Unlock()
 	if s.closed {
