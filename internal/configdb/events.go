@@ -5,6 +5,8 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"slices"
+	"strconv"
+	"strings"
 	"time"
 
 	"github.com/barograph/barograph"
@@ -42,26 +44,43 @@ func ruleOf(e *barograph.Event) driver.Value {
 // Events returns a page of the events that the filter chooses, newest first.
 func (db *DB) Events(ctx context.Context, f barograph.EventFilter, p barograph.Page) ([]barograph.Event, error) {
 	var where filter
-	if len(f.Types) > 0 && !slices.Contains(f.Types, "*") {
-		types := typesMatching(f.Types)
-		column := "t.type"
-		if slices.Contains(types, any(string(barograph.EventPredictionUpdated))) {
-			column = "t.type || ''" // most events are of this type: its index would have all of them sorted
-		}
-		where.and(column+" IN ("+marks(len(types))+")", types...)
-	}
 	where.equal("t.rule_id", string(f.RuleID))
 	where.equal("t.host", f.Host)
 	if rank := f.MinSeverity.Rank(); rank > 0 {
-		where.and("t.severity_rank >= ?", rank)
+		where.and("t.severity_rank >= " + strconv.Itoa(rank)) // not an argument: an index has the highest rank only
 	}
 	where.within("t.happened_at", f.From, f.To)
 	if f.About != "" { // one table for all events has no column for each thing; rule, host and time make the rest few
 		where.and("t.body LIKE ?", `%"id":"`+f.About+`"%`)
 	}
+	if len(f.Types) > 0 && !slices.Contains(f.Types, "*") {
+		where.andTypes(typesMatching(f.Types), f.Host != "", p)
+	}
 	rest, args := where.newestFirst(p)
 	events, err := eventTable().query(ctx, db, rest, args...)
 	return events, db.explain(err)
+}
+
+// andTypes adds a condition on the type of events. Of types that are seldom the
+// newest are looked up one type after the other: an index has each in the order of
+// the identifiers, and all of them together in none. But most events are updates
+// of predictions, which are met soon whatever the order; and a host has few.
+func (f *filter) andTypes(types []any, ofHost bool, p barograph.Page) {
+	if ofHost || p.Limit <= 0 || slices.Contains(types, any(string(barograph.EventPredictionUpdated))) {
+		f.and("t.type || '' IN ("+marks(len(types))+")", types...)
+		return
+	}
+	var newest []string
+	var all []any
+	for _, t := range types {
+		one := filter{slices.Clone(f.conditions), slices.Clone(f.args)}
+		one.and("t.type = ?", t)
+		rest, args := one.newestFirst(p)
+		newest = append(newest, "SELECT n.id FROM (SELECT t.id FROM events t"+rest+") n")
+		all = append(all, args...)
+	}
+	*f = filter{}
+	f.and("t.id IN ("+strings.Join(newest, " UNION ALL ")+")", all...)
 }
 
 // typesMatching returns the event types that match any of the patterns; it is

@@ -186,7 +186,7 @@ func later(t *testing.T, statements string) fstest.MapFS {
 }
 
 // version is that of the newest migration.
-const version = 6
+const version = 7
 
 func openLater(ctx context.Context, dir string, steps fs.FS) (*configdb.DB, error) {
 	return configdb.OpenWith(ctx, configdb.DefaultConfig(), configdb.Deps{Dir: dir}, steps)
