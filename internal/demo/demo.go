@@ -1,8 +1,10 @@
-// Package demo is a fleet of twelve simulated servers, and six targets that are
-// pinged, that shows in a minute what Barograph does in weeks. Only the samples are made up: they are sent
+// Package demo is a fleet of twelve simulated servers, six targets that are pinged
+// and one whose certificate is looked at, that shows in a minute what Barograph does in weeks. Only the samples are made up: they are sent
 // over HTTP with real keys, by a clock that runs an hour a second, and what
 // comes back are real events, received as real signed webhooks. A second receiver
 // is broken, so that one sees how the server tries again and in the end gives up.
+// When that story is told the fleet lives on, as long as anybody looks: at nearly
+// any time something is about to break.
 //
 //	clock := demo.NewClock(time.Now(), demo.Speed)   // the server's clock
 //	receiver, err := demo.NewReceiver(ctx, os.Stdout)
@@ -16,6 +18,7 @@ package demo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -55,6 +58,7 @@ type Demo struct {
 	begin time.Time
 	fleet []simHost
 	paths []simPath
+	shop  *door
 	keys  map[string]barograph.Secret
 
 	sound, broken subscription
@@ -73,7 +77,19 @@ func New(opts Options) *Demo {
 // Run enrols the fleet, sends its history, starts the clock and lets the fleet
 // live until ctx ends. Then it sums up what was received and how good the
 // predictions were; the server must still run for that.
-func (d *Demo) Run(ctx context.Context) error {
+func (d *Demo) Run(ctx context.Context) (err error) {
+	if d.shop, err = newDoor(ctx, d.begin); err != nil {
+		return unlessEnded(ctx, err)
+	}
+	open, closes := context.WithCancel(context.WithoutCancel(ctx))
+	var shop errgroup.Group
+	shop.Go(func() error { return d.shop.open(open) })
+	err = d.play(ctx)
+	closes()
+	return errors.Join(err, shop.Wait())
+}
+
+func (d *Demo) play(ctx context.Context) error {
 	if err := d.begins(ctx); err != nil {
 		return unlessEnded(ctx, err)
 	}
@@ -95,7 +111,7 @@ func (d *Demo) begins(ctx context.Context) error {
 	if err := d.enrol(ctx); err != nil {
 		return err
 	}
-	if err := d.addPaths(ctx); err != nil {
+	if err := d.addTargets(ctx); err != nil {
 		return err
 	}
 	fmt.Fprintf(d.Out, "Sending %d days of history of %d servers …\n", int(History/barograph.Day), len(d.fleet))
@@ -147,11 +163,9 @@ func (d *Demo) sendHistory(ctx context.Context) (int, error) {
 			lines = lineProtocol(lines, samples)
 			pending += len(samples)
 		}
-		for _, p := range d.paths {
-			samples := p.measure(at, at.Sub(d.begin).Hours())
-			lines = lineProtocol(lines, samples)
-			pending += len(samples)
-		}
+		samples := d.probe(at)
+		lines = lineProtocol(lines, samples)
+		pending += len(samples)
 		if pending >= most {
 			if err := flush(); err != nil {
 				return total, fmt.Errorf("send history: %w", err)
@@ -167,7 +181,7 @@ func (d *Demo) live(ctx context.Context) error {
 	for i := range d.fleet {
 		g.Go(func() error { return d.liveHost(ctx, &d.fleet[i]) })
 	}
-	g.Go(func() error { return d.livePaths(ctx) })
+	g.Go(func() error { return d.liveTargets(ctx) })
 	followed := make(chan struct{})
 	g.Go(func() error {
 		defer close(followed)

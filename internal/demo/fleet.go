@@ -15,14 +15,16 @@ import (
 const (
 	dbCrosses    = 34.0 // the database's disk reaches 90 %
 	dbCleaned    = 38.0 // somebody cleans it up
-	webCleaned   = 14.0 // the web server's disk is cleaned in time
+	webCrosses   = 46.0 // the web server's disk would
+	webCleaned   = 14.0 // but is cleaned in time
 	leakBegins   = 8.0  // a program eats the memory of api-2
 	leakEnds     = 10.5
 	silentFrom   = 12.0 // cache-1 loses its network
 	silentTo     = 20.0
 	limitOfDisks = 0.9
 
-	storyEnds = 40 * time.Hour
+	storyEnds  = 40 * time.Hour
+	storyAlone = 75.0 // until then nothing that it does not tell of comes to an end
 )
 
 // quantity is one thing measured on a host: its value at a time in hours after
@@ -70,13 +72,13 @@ func newHost(name, role string) simHost {
 	u := unit(name)
 	h.add("cpu_usage_ratio", nil, .03, 1, func(t float64) float64 { return .2 + .1*u + .12*daily(t) })
 	h.add("load_per_cpu_ratio", nil, .05, 64, func(t float64) float64 { return .4 + .3*u + .25*daily(t) })
-	h.add("memory_used_ratio", nil, .01, 1, h.memory(u))
+	h.add("memory_used_ratio", nil, .003, 1, h.memory(u))
 	h.add("disk_used_ratio", map[string]string{"mount": "/"}, .0002, 1, h.disk(u))
 	h.add("disk_inodes_used_ratio", map[string]string{"mount": "/"}, 0, 1, func(float64) float64 { return .05 + .2*u })
 	eth0 := map[string]string{"interface": "eth0"}
 	h.add("network_receive_bytes_per_second", eth0, 2e4, 1e9, func(t float64) float64 { return 1e5 + 4e5*u + 8e4*daily(t) })
 	h.add("network_transmit_bytes_per_second", eth0, 2e4, 1e9, func(t float64) float64 { return 2e5 + 3e5*u + 1e5*daily(t) })
-	h.add("os_updates", nil, 0, 500, updates(u))
+	h.add("os_updates", nil, 0, 500, updates(name))
 	return h
 }
 
@@ -90,46 +92,35 @@ func (h *simHost) add(metric string, labels map[string]string, noise, most float
 
 func (h *simHost) memory(u float64) func(float64) float64 {
 	usual := func(t float64) float64 { return .5 + .2*u + .05*daily(t) }
-	if h.name != "api-2" {
-		return usual
-	}
-	return func(t float64) float64 {
-		if t >= leakBegins && t < leakEnds {
-			return .985
+	switch h.name {
+	case "api-2":
+		return func(t float64) float64 {
+			if t >= leakBegins && t < leakEnds {
+				return .985
+			}
+			return usual(t)
 		}
-		return usual(t)
+	case "api-3":
+		return func(t float64) float64 { return leak(t, usual(t)) }
 	}
+	return usual
 }
 
 // disk fills slowly for a month on two hosts: one is cleaned in time, the other
-// is not. All others breathe.
+// is not. Some fill within a week. All others breathe.
 func (h *simHost) disk(u float64) func(float64) float64 {
-	const slope = .0006 // an hour: 1.4 % a day
-	switch h.name {
-	case "db-1":
-		return func(t float64) float64 {
-			if t >= dbCleaned {
-				return .55 + slope*(t-dbCleaned)
-			}
-			return limitOfDisks + slope*(t-dbCrosses) + .002*daily(t)
-		}
-	case "web-3":
-		return func(t float64) float64 {
-			if t >= webCleaned {
-				return .48
-			}
-			return limitOfDisks + slope*(t-46) + .002*daily(t)
-		}
+	const pace = .0006 // an hour: 1.4 % a day
+	level, breath := weekly()[h.name], .002
+	switch {
+	case level != nil:
+	case h.name == "db-1":
+		level = slowly(pace, dbCrosses, dbCleaned, .55)
+	case h.name == "web-3":
+		level = slowly(pace, webCrosses, webCleaned, .48)
+	default:
+		level, breath = func(float64) float64 { return .3 + .35*u }, .004
 	}
-	return func(t float64) float64 { return .3 + .35*u + .004*daily(t) }
-}
-
-// updates pile up by about one a day and are applied each 30 days.
-func updates(u float64) func(float64) float64 {
-	return func(t float64) float64 {
-		days := t/24 + 30*(1+u)
-		return math.Floor(math.Mod(days, 30) * (1 + u/3))
-	}
+	return func(t float64) float64 { return level(t) + breath*daily(t) }
 }
 
 // daily is 1 in the afternoon, -1 at night.

@@ -65,33 +65,47 @@ func (p simPath) measure(at time.Time, hour float64) []barograph.Sample {
 	return out
 }
 
-// addPaths adds the targets. The server itself looks at this machine in their
+// probe returns what all targets measure at a time.
+func (d *Demo) probe(at time.Time) []barograph.Sample {
+	hour := at.Sub(d.begin).Hours()
+	samples := measureShop(at, hour)
+	for _, p := range d.paths {
+		samples = append(samples, p.measure(at, hour)...)
+	}
+	return samples
+}
+
+// addTargets adds the targets. The server itself looks at this machine in their
 // place, and so seldom that it does once; the series of that lack the label demo.
-func (d *Demo) addPaths(ctx context.Context) error {
+func (d *Demo) addTargets(ctx context.Context) error {
+	all := []map[string]any{{
+		"name": shopName, "kind": barograph.ProbeTLS, "address": d.shop.Addr().String(),
+		"options": barograph.ProbeOptions{InsecureSkipVerify: true},
+	}}
 	for i, p := range d.paths {
-		body := map[string]any{
+		all = append(all, map[string]any{
 			"name": p.name, "kind": barograph.ProbeICMP, "address": fmt.Sprintf("127.0.0.%d", 11+i), "count": answersAsked,
-			"interval": "1d",
-		}
+		})
+	}
+	for _, body := range all {
+		body["interval"] = "1d"
 		if err := d.post(ctx, "/api/v1/targets", d.Token, body, nil); err != nil {
-			return fmt.Errorf("add target %s: %w", p.name, err)
+			return fmt.Errorf("add target %s: %w", body["name"], err)
 		}
 	}
 	return nil
 }
 
-// livePaths has the targets pinged by the clock, by nobody's host: it sends with
+// liveTargets has the targets probed by the clock, by nobody's host: it sends with
 // the operator's token.
-func (d *Demo) livePaths(ctx context.Context) error {
+func (d *Demo) liveTargets(ctx context.Context) error {
 	return d.eachTick(ctx, func(due []time.Time) error {
 		var lines []byte
 		for _, at := range due {
-			for _, p := range d.paths {
-				lines = lineProtocol(lines, p.measure(at, at.Sub(d.begin).Hours()))
-			}
+			lines = lineProtocol(lines, d.probe(at))
 		}
 		if err := d.do(ctx, http.MethodPost, "/api/v2/write?precision=ms", "text/plain", d.Token, lines, nil); err != nil {
-			return fmt.Errorf("send what the pings of %d targets measured: %w", len(d.paths), err)
+			return fmt.Errorf("send what probes of the targets measured: %w", err)
 		}
 		return nil
 	})

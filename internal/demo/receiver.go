@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"net"
 	"net/http"
@@ -97,11 +98,14 @@ func onWall(t time.Time) string { return "wall at " + t.UTC().Format(time.TimeOn
 func (r *Receiver) Run(ctx context.Context) error { return serve(ctx, r.listener, r) }
 
 func serve(ctx context.Context, l net.Listener, h http.Handler) error {
-	server := &http.Server{Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second}
+	server := &http.Server{
+		Handler: h, ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 10 * time.Second,
+		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelError), // whoever hangs up knows why
+	}
 	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
 	defer stop()
 	if err := server.Serve(l); !errors.Is(err, http.ErrServerClosed) {
-		return fmt.Errorf("receive webhooks: %w", err)
+		return fmt.Errorf("serve at %s: %w", l.Addr(), err)
 	}
 	return nil
 }
