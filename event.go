@@ -135,7 +135,11 @@ type EndpointRef struct {
 	ID             EndpointID     `json:"id"`
 	SubscriptionID SubscriptionID `json:"subscription_id"`
 	Kind           EndpointKind   `json:"kind"`
-	Reason         string         `json:"reason,omitempty"`
+	// Subscription is the name of the subscription, and Address where the endpoint
+	// leads, without what may be secret: the host of a URL, the first recipient.
+	Subscription string `json:"subscription,omitempty"`
+	Address      string `json:"address,omitempty"`
+	Reason       string `json:"reason,omitempty"`
 }
 
 // cloudEvent is the structured JSON form of CloudEvents 1.0.

@@ -8,50 +8,72 @@ import (
 )
 
 // Reading writes a value, or a difference of two, in the unit that the metric's
-// name tells: "42 %" of a ratio, "1.5 GiB", "200 ms", "31 h". It has at most four
-// significant digits.
-func Reading(metric string, v float64) string {
+// name tells: "42 %" of a ratio, "1.5 GiB", "200 ms", "31 h". It has three
+// significant digits, and more only of a greater whole number.
+func Reading(metric string, v float64) string { return digits(measuredDigits).reading(metric, v) }
+
+// LimitReading writes a limit as Reading does a value, but with four digits: it
+// is what somebody chose, and not to be told otherwise.
+func LimitReading(metric string, v float64) string { return digits(limitDigits).reading(metric, v) }
+
+// ReadingBeside writes a value as Reading does, but with as many more digits as it
+// takes to tell it from the limit beside it: 90.02 % is above 90 %.
+func ReadingBeside(metric string, v, limit float64) string {
+	beside := LimitReading(metric, limit)
+	for n := digits(measuredDigits); ; n++ {
+		if text := n.reading(metric, v); text != beside || v == limit || n == mostDigits {
+			return text
+		}
+	}
+}
+
+const measuredDigits, limitDigits, mostDigits = 3, 4, 7
+
+// digits is how many of a number are significant.
+type digits int
+
+func (n digits) reading(metric string, v float64) string {
 	switch {
 	case math.IsNaN(v) || math.IsInf(v, 0):
-		return readingNumber(v)
+		return n.number(v)
 	case strings.HasSuffix(metric, "_ratio"):
-		return readingNumber(100*v) + " %"
+		return n.number(100*v) + " %"
 	case strings.HasSuffix(metric, "_bytes"):
-		return bytesReading(v)
+		return n.bytes(v)
 	case strings.HasSuffix(metric, "_bytes_per_second"):
-		return bytesReading(v) + "/s"
+		return n.bytes(v) + "/s"
 	case strings.HasSuffix(metric, "_seconds"):
-		return secondsReading(v)
+		return n.seconds(v)
 	}
-	return readingNumber(v)
+	return n.number(v)
 }
 
-func readingNumber(v float64) string {
-	if a := math.Abs(v); a >= 1e4 && a < 1e15 {
+func (n digits) number(v float64) string {
+	if a := math.Abs(v); a >= math.Pow10(int(n))-.5 && a < 1e15 {
 		return strconv.FormatFloat(v, 'f', 0, 64)
 	}
-	return strconv.FormatFloat(v, 'g', 4, 64)
+	return strconv.FormatFloat(v, 'g', int(n), 64)
 }
 
-func bytesReading(v float64) string {
+func (n digits) bytes(v float64) string {
 	const step = 1024
 	units := []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB"}
 	i := 0
 	for ; math.Abs(v) >= step && i < len(units)-1; i++ {
 		v /= step
 	}
-	return readingNumber(v) + " " + units[i]
+	return n.number(v) + " " + units[i]
 }
 
-func secondsReading(v float64) string {
+func (n digits) seconds(v float64) string {
 	const longest = 290 * 365 * 24 * 3600 // that a time.Duration holds, about
 	switch a := math.Abs(v); {
 	case v == 0:
 		return "0 s"
 	case a < 1:
-		return readingNumber(1000*v) + " ms"
+		return n.number(1000*v) + " ms"
 	case a < 60:
-		return readingNumber(v) + " s"
+		return n.number(v) + " s"
 	case v < 0:
 		return "-" + Words(time.Duration(min(a, longest))*time.Second)
 	}

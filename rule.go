@@ -68,6 +68,9 @@ func (o Operator) Upward() bool { return o == Above || o == AtLeast }
 const (
 	MaxHorizon = 90 * Day
 	MinHorizon = time.Minute
+
+	MaxAnnotations     = 32
+	MaxAnnotationBytes = 4096 // of each text; its name is a metric name's length
 )
 
 // Rule is a limit on series, now and within a horizon.
@@ -157,9 +160,20 @@ func (r Rule) Validate() error {
 }
 
 func (r Rule) validateAnnotations(p *Problems) {
+	tooMany := len(r.Annotations) > MaxAnnotations
+	if tooMany {
+		p.Addf("annotations", "has %d items, at most %d are allowed", len(r.Annotations), MaxAnnotations)
+	}
 	for _, name := range slices.Sorted(maps.Keys(r.Annotations)) {
 		if !ValidName(name) {
-			p.Addf("annotations", "name %q is not %s", Clip(name), MetricNameRule)
+			p.Addf("annotations", "name %q is not %s of at most %d bytes; it has %d", Clip(name), MetricNameRule, MaxNameBytes, len(name))
+			continue
+		}
+		if n := len(r.Annotations[name]); n > MaxAnnotationBytes {
+			p.Addf("annotations."+name, "has %d bytes, at most %d are allowed", n, MaxAnnotationBytes)
+			continue
+		}
+		if tooMany { // to be tried
 			continue
 		}
 		if _, err := exampleAnnotationData().Render(r.Annotations[name]); err != nil {

@@ -31,7 +31,7 @@ func (s Series) Place() string {
 
 // Beyond says on which side of the limit the trouble is: "above 90 %".
 func (o Operator) Beyond(metric string, limit float64) string {
-	reading := Reading(metric, limit)
+	reading := LimitReading(metric, limit)
 	switch o {
 	case Above:
 		return "above " + reading

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"github.com/barograph/barograph"
@@ -90,7 +91,11 @@ func (d *Dispatcher) healthAfter(ctx context.Context, t try, ep barograph.Endpoi
 func healthChange(subs []barograph.Subscription, sub barograph.SubscriptionID, ep barograph.Endpoint,
 	after barograph.EndpointHealth, now time.Time,
 ) barograph.Change {
-	e, changed := healthEvent(sub, ep, after, now)
+	of := barograph.Subscription{ID: sub}
+	if i := slices.IndexFunc(subs, func(s barograph.Subscription) bool { return s.ID == sub }); i >= 0 {
+		of = subs[i]
+	}
+	e, changed := healthEvent(of, ep, after, now)
 	if !changed {
 		return barograph.Change{}
 	}

@@ -2,6 +2,7 @@ package alerting
 
 import (
 	"fmt"
+	"net/url"
 	"time"
 
 	"github.com/barograph/barograph"
@@ -29,8 +30,8 @@ func (p retryPolicy) health(h barograph.EndpointHealth, gaveUp bool, o Outcome, 
 	case o.Verdict == VerdictGone:
 		return disabled(h, now, "the receiver answered 410 Gone")
 	case gaveUp && h.Exhausted >= p.disableExhausted && failing >= p.disableAfter:
-		return disabled(h, now, fmt.Sprintf("nothing got through for %s: %d messages were given up, the last because: %s",
-			barograph.Duration(failing.Truncate(time.Hour)), h.Exhausted, errorText(o.Err)))
+		return disabled(h, now, fmt.Sprintf("nothing got through for %s: %d messages were given up%s%s",
+			barograph.Duration(failing.Truncate(time.Hour)), h.Exhausted, lastBecause, errorText(o.Err)))
 	}
 	return h
 }
@@ -55,9 +56,12 @@ func errorText(err error) string {
 	return err.Error()
 }
 
+// lastBecause comes before the error in the reason why an endpoint was disabled.
+const lastBecause = ", the last because: "
+
 // healthEvent returns the event of an endpoint that got disabled or enabled,
 // false if neither happened.
-func healthEvent(sub barograph.SubscriptionID, ep barograph.Endpoint, after barograph.EndpointHealth, now time.Time) (barograph.Event, bool) {
+func healthEvent(sub barograph.Subscription, ep barograph.Endpoint, after barograph.EndpointHealth, now time.Time) (barograph.Event, bool) {
 	if ep.Health.Disabled == after.Disabled {
 		return barograph.Event{}, false
 	}
@@ -66,7 +70,7 @@ func healthEvent(sub barograph.SubscriptionID, ep barograph.Endpoint, after baro
 		Type: barograph.EventEndpointEnabled, Severity: barograph.SeverityInfo,
 		Labels: barograph.NewLabels(map[string]string{"endpoint": string(ep.ID), "endpoint_kind": string(ep.Kind)}),
 		Data: barograph.EventData{Endpoint: &barograph.EndpointRef{
-			ID: ep.ID, SubscriptionID: sub, Kind: ep.Kind, Reason: after.DisabledReason,
+			ID: ep.ID, SubscriptionID: sub.ID, Kind: ep.Kind, Subscription: sub.Name, Address: addressOf(ep), Reason: after.DisabledReason,
 		}},
 	}
 	if after.Disabled {
@@ -74,6 +78,29 @@ func healthEvent(sub barograph.SubscriptionID, ep barograph.Endpoint, after baro
 	}
 	e.Data.Summary = summarize(e)
 	return e, true
+}
+
+// addressOf says where an endpoint leads, for those who may not see all of it: of
+// a URL the host only, as the rest may be a secret.
+func addressOf(ep barograph.Endpoint) string {
+	if ep.URL != "" {
+		u, err := url.Parse(ep.URL)
+		switch {
+		case err != nil:
+			return ""
+		case u.Host == "": // of a service whose whole URL is secret
+			return u.Scheme
+		}
+		return u.Host
+	}
+	switch n := len(ep.To); n {
+	case 0:
+		return ""
+	case 1:
+		return ep.To[0]
+	default:
+		return fmt.Sprintf("%s and %d more", ep.To[0], n-1)
+	}
 }
 
 // healthDeliveries returns where such an event goes: to all other endpoints of

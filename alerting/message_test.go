@@ -70,13 +70,14 @@ func story() map[string]barograph.Event {
 	out["host.returned"] = host
 	ep := opened("evt_6")
 	ep.Data = barograph.EventData{Endpoint: &barograph.EndpointRef{
-		ID: "ept_1", SubscriptionID: "sub_1", Kind: barograph.EndpointWebhook, Reason: "the receiver answered 410 Gone",
+		ID: "ept_1", SubscriptionID: "sub_1", Kind: barograph.EndpointWebhook, Subscription: "on call", Address: "hooks.example.com",
+		Reason: "nothing got through for 5d: 10 messages were given up, the last because: connection refused",
 	}}
 	ep.Type = barograph.EventEndpointDisabled
 	out["endpoint.disabled"] = ep
 	enabled := ep
 	enabled.Type, enabled.Severity = barograph.EventEndpointEnabled, barograph.SeverityInfo
-	enabled.Data.Endpoint = &barograph.EndpointRef{ID: "ept_1", SubscriptionID: "sub_1", Kind: barograph.EndpointWebhook}
+	enabled.Data.Endpoint = &barograph.EndpointRef{ID: "ept_1", SubscriptionID: "sub_1", Kind: barograph.EndpointWebhook, Subscription: "on call", Address: "hooks.example.com"}
 	out["endpoint.enabled"] = enabled
 	tellOfRules(out)
 	dog := barograph.Event{ID: "evt_7", Type: barograph.EventWatchdog, Time: noon(), Severity: barograph.SeverityInfo}

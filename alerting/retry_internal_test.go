@@ -1,7 +1,9 @@
 package alerting
 
 import (
+	"encoding/json"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -210,15 +212,49 @@ func TestEndpointIsDisabledAfterFiveDays(t *testing.T) {
 	}
 }
 
+// People are told of an endpoint by names that they know, which hold no secret, and
+// of the last error once.
+func TestEndpointsAreToldByName(t *testing.T) {
+	const reason = "nothing got through for 5d: 10 messages were given up, the last because: connection refused"
+	sub := barograph.Subscription{ID: "sub_1", Name: "on call"}
+	for name, tc := range map[string]struct {
+		ep    barograph.Endpoint
+		place string
+	}{
+		"webhook":  {barograph.Endpoint{Kind: barograph.EndpointWebhook, URL: "https://me:hidden@hooks.example.com:8443/hidden?token=hidden"}, "webhook endpoint hooks.example.com:8443"},
+		"shoutrrr": {barograph.Endpoint{Kind: barograph.EndpointShoutrrr, URL: "slack://", Secret: "slack://hook:hidden@webhook"}, "shoutrrr endpoint slack"},
+		"one":      {barograph.Endpoint{Kind: barograph.EndpointEmail, To: []string{"a@example.com"}}, "email endpoint a@example.com"},
+		"several":  {barograph.Endpoint{Kind: barograph.EndpointSMS, To: []string{"+4911", "+4912", "+4913"}}, "sms endpoint +4911 and 2 more"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tc.ep.ID = "ept_1"
+			e, _ := healthEvent(sub, tc.ep, barograph.EndpointHealth{Disabled: true, DisabledReason: reason}, start())
+			want := "Nothing more is sent to the " + tc.place + ` of subscription "on call": nothing got through for 5d: 10 messages were given up`
+			if e.Data.Summary != want || e.Data.Endpoint.Reason != reason {
+				t.Errorf("summary %q, reason %q, want %q", e.Data.Summary, e.Data.Endpoint.Reason, want)
+			}
+			text, err := json.Marshal(e)
+			if err != nil || strings.Contains(string(text), "hidden") {
+				t.Errorf("%v, a secret is in %s", err, text)
+			}
+		})
+	}
+	old := endpointName(barograph.EndpointRef{ID: "ept_1", SubscriptionID: "sub_1", Kind: barograph.EndpointSMS})
+	if old != "the sms endpoint ept_1 of subscription sub_1" {
+		t.Errorf("one of an earlier release is %q", old)
+	}
+}
+
 func TestHealthDeliveries(t *testing.T) {
 	ep := func(id string, disabled bool) barograph.Endpoint {
 		return barograph.Endpoint{ID: barograph.EndpointID(id), Kind: barograph.EndpointEmail, Health: barograph.EndpointHealth{Disabled: disabled}}
 	}
-	e, changed := healthEvent("own", ep("bad", false), barograph.EndpointHealth{Disabled: true, DisabledReason: "why"}, start())
+	own := barograph.Subscription{ID: "own", Name: "on call"}
+	e, changed := healthEvent(own, ep("bad", false), barograph.EndpointHealth{Disabled: true, DisabledReason: "why"}, start())
 	if !changed || e.Type != barograph.EventEndpointDisabled || e.Data.Endpoint.Reason != "why" || e.Severity != barograph.SeverityWarning {
 		t.Fatalf("event %+v, %t", e, changed)
 	}
-	if _, changed := healthEvent("own", ep("bad", false), barograph.EndpointHealth{}, start()); changed {
+	if _, changed := healthEvent(own, ep("bad", false), barograph.EndpointHealth{}, start()); changed {
 		t.Error("an event without a change")
 	}
 	subs := []barograph.Subscription{

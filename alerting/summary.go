@@ -2,6 +2,7 @@ package alerting
 
 import (
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -72,7 +73,7 @@ func predictionNews(e barograph.Event, p barograph.Prediction) string {
 	if e.Data.Value != nil {
 		now = *e.Data.Value
 	}
-	value := "; now " + barograph.Reading(metric, now)
+	value := "; now " + reading(metric, now, e.Data.Rule)
 	switch e.Type { //nolint:exhaustive // the other types are not about predictions
 	case barograph.EventPredictionConfirmed:
 		if p.Lead <= 0 {
@@ -111,11 +112,11 @@ func breachNews(e barograph.Event, b barograph.Breach, by time.Time) string {
 	case e.Type == barograph.EventBreachEnded && b.EndReason != "":
 		return "breach closed, " + b.EndReason
 	case e.Type == barograph.EventBreachEnded:
-		return "no longer " + trouble + ", over after " + barograph.Words(lasted(b)) + "; now " + barograph.Reading(metric, now)
+		return "no longer " + trouble + ", over after " + barograph.Words(lasted(b)) + "; now " + reading(metric, now, e.Data.Rule)
 	case b.PredictionID != "" && b.Lead > 0:
-		return trouble + " now, at " + barograph.Reading(metric, now) + "; foreseen " + barograph.Words(b.Lead.Std()) + " ahead"
+		return trouble + " now, at " + reading(metric, now, e.Data.Rule) + "; foreseen " + barograph.Words(b.Lead.Std()) + " ahead"
 	}
-	return trouble + " now, at " + barograph.Reading(metric, now)
+	return trouble + " now, at " + reading(metric, now, e.Data.Rule)
 }
 
 func lasted(b barograph.Breach) time.Duration { return max(b.EndedAt.Sub(b.StartedAt), 0) }
@@ -159,9 +160,25 @@ func endpointNews(e barograph.Event, ep barograph.EndpointRef) string {
 	case ep.Reason == "":
 		return "Nothing more is sent to " + name
 	}
-	return "Nothing more is sent to " + name + ": " + ep.Reason
+	return "Nothing more is sent to " + name + ": " + shortReason(ep.Reason)
 }
 
+// shortReason leaves out of the reason why an endpoint was disabled what it
+// answered last, which is told beside it where there is room.
+func shortReason(reason string) string {
+	short, _, _ := strings.Cut(reason, lastBecause)
+	return short
+}
+
+// endpointName names an endpoint as people know it. Events of earlier releases
+// have the identifiers alone.
 func endpointName(ep barograph.EndpointRef) string {
-	return fmt.Sprintf("the %s endpoint %s of subscription %s", ep.Kind, ep.ID, ep.SubscriptionID)
+	place, of := ep.Address, strconv.Quote(ep.Subscription)
+	if place == "" {
+		place = string(ep.ID)
+	}
+	if ep.Subscription == "" {
+		of = string(ep.SubscriptionID)
+	}
+	return fmt.Sprintf("the %s endpoint %s of subscription %s", ep.Kind, place, of)
 }

@@ -36,7 +36,7 @@ func sampleEvent(t barograph.EventType, i int) barograph.Event {
 		e.Data = barograph.EventData{Host: &barograph.HostRef{ID: barograph.HostID(fmt.Sprintf("hst_%d", i)), Name: "db-1", LastSeen: at.Add(-5 * time.Minute)}}
 	case "endpoint":
 		e.Data = barograph.EventData{Endpoint: &barograph.EndpointRef{
-			ID: barograph.EndpointID(fmt.Sprintf("ept_%d", i)), SubscriptionID: "sub_1", Kind: barograph.EndpointWebhook, Reason: "the receiver answered 410 Gone",
+			ID: barograph.EndpointID(fmt.Sprintf("ept_%d", i)), SubscriptionID: "sub_1", Kind: barograph.EndpointWebhook, Subscription: "on call", Address: "hooks.example.com", Reason: "the receiver answered 410 Gone",
 		}}
 	case "rule":
 		e.Data.Value, e.Data.Demotion = nil, &barograph.Demotion{At: at, Confirmed: 4, Scored: 20, Reason: "4 of its last 20 predictions came true"}

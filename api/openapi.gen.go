@@ -62,7 +62,8 @@ type AgentCheck = wire.Check
 type AgentConfig = wire.Config
 
 // Annotations Texts for messages, as text/template. Fields: .Rule .Series .Labels .Value .Limit .Operator .Probability
-// .ETA (.Early .Median .Late) .Lead.
+// .ETA (.Early .Median .Late) .Lead. A name is [a-zA-Z_][a-zA-Z0-9_]* of at most 256 bytes, a text has at most
+// 4096 bytes.
 //
 // Example: {"summary":"{{.Labels.host}} runs out of disk"}
 type Annotations = map[string]string

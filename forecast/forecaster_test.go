@@ -194,7 +194,7 @@ func TestForecastsReachSinkStoreAndMemory(t *testing.T) {
 	if f.Probability < .8 || f.ETA.Early.After(crossing.Add(time.Hour)) || f.ETA.Late.Before(crossing.Add(-time.Hour)) {
 		t.Errorf("probability %v, eta %+v, want %s", f.Probability, f.ETA, crossing)
 	}
-	if got := batches[0][1]; got.State != barograph.StateFlat || got.ETA != nil || !strings.Contains(got.Reason, "50.01 % for 3 d") {
+	if got := batches[0][1]; got.State != barograph.StateFlat || got.ETA != nil || !strings.Contains(got.Reason, "50 % for 3 d") {
 		t.Errorf("steady series: %+v", got)
 	}
 

@@ -138,6 +138,7 @@ func (s *Site) setCheckEnabled(w http.ResponseWriter, r *http.Request, enabled b
 		return err
 	}
 	in := manage.InputOfCheck(c)
+	in.Basis = manage.VersionOf(in)
 	in.Enabled = &enabled
 	if _, err := s.Manage.Checks.Replace(r.Context(), c.ID, in); err != nil {
 		return err

@@ -59,6 +59,17 @@ func (s *Site) editCheck(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	return s.showCheckForm(w, r, http.StatusOK, checkForm{Form: editedCheck(c).filled(), Check: c})
+}
+
+// storedCheck is the one that the request edits, as it is by now.
+func (s *Site) storedCheck(r *http.Request) (edited, error) {
+	c, err := s.Checks.Check(r.Context(), idOf[barograph.CheckID](r))
+	return editedCheck(c), err
+}
+
+// editedCheck is the check as its form has it.
+func editedCheck(c barograph.Check) edited {
 	f := newForm(nil)
 	for name, value := range map[string]string{
 		"name": c.Name, "collector": string(c.Collector), "command": c.Command, "interval": c.Interval.String(), "timeout": c.Timeout.String(),
@@ -72,7 +83,7 @@ func (s *Site) editCheck(w http.ResponseWriter, r *http.Request) error {
 	if c.Enabled {
 		f.set("enabled", "on")
 	}
-	return s.showCheckForm(w, r, http.StatusOK, checkForm{Form: f, Check: c})
+	return edited{Noun: "check", Path: "/checks/" + string(c.ID), Version: manage.VersionOf(manage.InputOfCheck(c)), Form: f, At: c.UpdatedAt}
 }
 
 func (s *Site) saveCheck(w http.ResponseWriter, r *http.Request) error {
@@ -89,15 +100,17 @@ func (s *Site) saveCheck(w http.ResponseWriter, r *http.Request) error {
 	}
 	in, ready := checkInput(f)
 	if ready {
+		in.Basis = f.basis()
 		_, err := s.Manage.Checks.Replace(r.Context(), c.ID, in)
 		if err == nil {
 			return redirect(w, r, "/checks/"+string(c.ID), "check-saved")
 		}
+		err = s.noticeChange(r, &f, err, s.storedCheck)
 		if err := f.take(err, checkFields()); err != nil {
 			return err
 		}
 	}
-	return s.showCheckForm(w, r, http.StatusUnprocessableEntity, checkForm{Form: f, Check: c})
+	return s.showCheckForm(w, r, f.status(), checkForm{Form: f, Check: c})
 }
 
 func checkFields() func(string) bool {

@@ -167,7 +167,7 @@ func TestCheckPreview(t *testing.T) {
 
 func TestCheckOnHosts(t *testing.T) {
 	t.Parallel()
-	d := open(t)
+	d := openBrisk(t)
 	in := d.as(barograph.RoleOperator)
 	a, b, c := d.enrol("a", nil), d.enrol("b", nil), d.enrol("c", nil)
 	made := in.do("/checks/new", url.Values{"name": {"zombies"}, "command": {"x"}, "interval": {"1m"}, "enabled": {"on"}})

@@ -13,8 +13,8 @@ type Config struct {
 	AnonymousViewer bool `yaml:"anonymous_viewer"`
 	// SessionLength is how long somebody stays signed in who does nothing.
 	SessionLength barograph.Duration `yaml:"session_length"`
-	// MaxStreams is how many pages may follow what happens at the same time;
-	// others are brought up to date once a minute.
+	// MaxStreams is how many pages may follow what happens at the same time, those
+	// of one session at most 20 of them; others are brought up to date once a minute.
 	MaxStreams int `yaml:"max_streams"`
 	// Configs is the folder whose targets files the page Run offers.
 	Configs string `yaml:"configs"`
@@ -22,7 +22,7 @@ type Config struct {
 
 // DefaultConfig returns what suits most.
 func DefaultConfig() Config {
-	return Config{SessionLength: barograph.Duration(barograph.Week), MaxStreams: 256, Configs: "configs"}
+	return Config{SessionLength: barograph.Duration(barograph.Week), MaxStreams: 1000, Configs: "configs"}
 }
 
 // Validate returns an error that names every bad field.

@@ -1,10 +1,12 @@
 package web
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/barograph/barograph"
@@ -36,6 +38,9 @@ func (s *Site) event(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	d := eventData{eventRow: who.eventRow(e), About: aboutOf(e), Notes: eventNotes(who, e), Annotations: sortedFacts(e.Data.Annotations)}
+	if err := s.addPlaces(ctx, &d); err != nil {
+		return err
+	}
 	if e.Data.Endpoint != nil {
 		if err := s.addSubscription(r, &d, *e.Data.Endpoint); err != nil {
 			return err
@@ -43,6 +48,9 @@ func (s *Site) event(w http.ResponseWriter, r *http.Request) error {
 	}
 	if e.Data.Value != nil {
 		d.Value = barograph.Reading(metricOf(e), *e.Data.Value)
+		if rule := e.Data.Rule; rule != nil {
+			d.Value = barograph.ReadingBeside(metricOf(e), *e.Data.Value, rule.Limit)
+		}
 	}
 	if e.Data.Digest != nil {
 		if err := s.addDigest(r, &d, *e.Data.Digest); err != nil {
@@ -60,6 +68,18 @@ func (s *Site) event(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return s.show(w, r, http.StatusOK, page{Title: clip(80, d.Summary).Begin, Section: "/events", Template: "event", Data: d})
+}
+
+// addPlaces leads to the host and the target of an event, as far as it does not
+// itself, unless they are gone.
+func (s *Site) addPlaces(ctx context.Context, d *eventData) error {
+	found, err := newPlaces(s).of(ctx, d.Labels)
+	for _, link := range found {
+		if link.Path != "" && !slices.ContainsFunc(d.About, func(a aboutLink) bool { return a.What == link.What }) {
+			d.About = append(d.About, link)
+		}
+	}
+	return err
 }
 
 // addSubscription leads to the subscription whose endpoint an event is about,

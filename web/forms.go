@@ -15,6 +15,7 @@ import (
 type form struct {
 	Values  url.Values
 	Problem map[string]string // by the name of the field; "": with none of them
+	Changed *changed          // nil: nobody else changed what it is about
 }
 
 func newForm(values url.Values) form {

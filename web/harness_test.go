@@ -1,9 +1,12 @@
 package web_test
 
 import (
+	"flag"
 	"io"
 	"net/http"
 	"net/url"
+	"os"
+	"runtime/debug"
 	"strings"
 	"testing"
 	"time"
@@ -14,6 +17,17 @@ import (
 	"github.com/barograph/barograph/internal/app"
 	"github.com/barograph/barograph/test/harness"
 )
+
+// TestMain lets more tests run at once than there are processors, as many of them
+// wait for each other's servers, and spares them half of the collections of garbage.
+func TestMain(m *testing.M) {
+	flag.Parse()
+	if err := flag.Set("test.parallel", "4"); err != nil {
+		panic(err)
+	}
+	debug.SetGCPercent(400)
+	os.Exit(m.Run())
+}
 
 // desk is a server, and a browser of each role before it.
 type desk struct {
@@ -34,6 +48,22 @@ func openWith(tb testing.TB, change func(*app.Config)) *desk {
 	cfg.Agent.Enabled = false
 	change(&cfg)
 	return &desk{harness.Start(tb, app.Options{Config: cfg, Bare: true}), tb}
+}
+
+// openBrisk is open, and what the server does now and then it does soon.
+func openBrisk(tb testing.TB) *desk {
+	tb.Helper()
+	cfg := harness.Config()
+	cfg.Agent.Enabled = false
+	return &desk{harness.Start(tb, app.Options{Config: cfg, Bare: true, Clock: brisk{}}), tb}
+}
+
+// brisk is the wall clock, with ticks that come twenty times as often.
+type brisk struct{ barograph.WallClock }
+
+// Ticker returns a channel that receives the time so often.
+func (b brisk) Ticker(d time.Duration) (ticks <-chan time.Time, stop func()) {
+	return b.WallClock.Ticker(max(d/20, 50*time.Millisecond))
 }
 
 // browser keeps the cookie of a session, and follows no redirect.

@@ -27,8 +27,11 @@ type hostData struct {
 	MoreBreach     int
 	Disks          []diskRow
 	Checks         []checkOnHost
+	Troubled, Well []checkOnHost // of the checks: those with trouble, and all others
 	Refusals       int
 	Others         []otherSeries
+	During         timeRange // that the charts show
+	ChartsAsked    bool      // somebody chose it
 	Charts         []hostChart
 	Forecasts      hostForecasts
 	Missing        []string // what could not be had
@@ -52,14 +55,10 @@ type hostForecasts struct {
 }
 
 type hostForecast struct {
-	barograph.Forecast
+	outlook
 
 	Place, Value, Limit string
-	RuleName            string
-	ETA                 etaWords
-	Likely              bool
-	State               badge
-	Made                moment
+	RuleName, RulePath  string
 	Course              string // URL
 }
 
@@ -74,11 +73,17 @@ func (s *Site) host(w http.ResponseWriter, r *http.Request) error {
 		Host: h, Path: "/hosts/" + string(h.ID), Hearing: hearing(h), Seen: who.At(h.LastSeen), Silent: who.At(h.SilentSince),
 		Added: who.At(h.CreatedAt), Tags: tagsOf(h.Labels),
 	}
+	d.ChartsAsked = r.URL.Query().Has("range") || r.URL.Query().Has("from") || r.URL.Query().Has("to")
+	d.During = rangeOf(r, rangePlace{path: d.Path, anchor: "charts", usual: "7d", points: hostChartPoints})
+	if to := d.During.elsewhere(r); to != "" {
+		return redirect(w, r, to, "")
+	}
 	rules, err := s.rulesByID(ctx)
 	if err != nil {
 		return err
 	}
-	if err := s.addHostTrouble(ctx, &d, who, rules); err != nil {
+	open, err := s.addHostTrouble(ctx, &d, who, rules)
+	if err != nil {
 		return err
 	}
 	forecasts, missing, err := s.Forecasts.Latest(ctx, barograph.ForecastFilter{Host: h.Name})
@@ -86,37 +91,39 @@ func (s *Site) host(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	d.Missing = missing
-	d.Forecasts = forecastsOnHost(d.Path, forecasts, rules, who, r.URL.Query())
-	if err := s.addMeasured(ctx, &d, who, forecasts, rules); err != nil {
+	d.Forecasts = forecastsOnHost(d.Path, forecasts, rules, open, who, r.URL.Query())
+	if err := s.addMeasured(ctx, &d, who, forecasts, rules, open); err != nil {
 		return err
 	}
-	return s.show(w, r, http.StatusOK, page{Title: h.Name, Section: "/hosts", Template: "host", Data: d})
+	return s.show(w, r, d.During.status(), page{Title: h.Name, Section: "/hosts", Template: "host", Data: d})
 }
 
-// addHostTrouble adds what is predicted and what is broken.
-func (s *Site) addHostTrouble(ctx context.Context, d *hostData, who visitor, rules map[barograph.RuleID]barograph.Rule) error {
+// addHostTrouble adds what is predicted and what is broken, and returns all of it.
+func (s *Site) addHostTrouble(ctx context.Context, d *hostData, who visitor, rules map[barograph.RuleID]barograph.Rule) (open openNow, err error) {
 	filter := barograph.PredictionFilter{Host: d.Host.Name, State: barograph.PredictionOpen}
 	predictions, err := s.Predictions.Predictions(ctx, filter, barograph.Page{Limit: mostRanking})
 	if err != nil {
-		return err
+		return open, err
 	}
-	predictions, d.MorePrediction = firstOf(predictions, mostOfTrouble)
-	for _, p := range predictions {
+	listed, more := firstOf(predictions, mostOfTrouble)
+	d.MorePrediction = more
+	for _, p := range listed {
 		d.Predictions = append(d.Predictions, who.predictionRow(p, rules[p.RuleID]))
 	}
 	breaches, err := s.Predictions.Breaches(ctx, filter, barograph.Page{Limit: mostRanking})
 	if err != nil {
-		return err
+		return open, err
 	}
+	open = newOpenNow(predictions, breaches)
 	breaches, d.MoreBreach = firstOf(breaches, mostOfTrouble)
 	for _, b := range breaches {
 		d.Breaches = append(d.Breaches, who.breachRow(b, rules[b.RuleID]))
 	}
-	return nil
+	return open, nil
 }
 
 // addMeasured adds what the host's checks measured, its disks and charts.
-func (s *Site) addMeasured(ctx context.Context, d *hostData, who visitor, forecasts []barograph.Forecast, rules map[barograph.RuleID]barograph.Rule) error {
+func (s *Site) addMeasured(ctx context.Context, d *hostData, who visitor, forecasts []barograph.Forecast, rules map[barograph.RuleID]barograph.Rule, open openNow) error {
 	all, err := s.Checks.Checks(ctx, barograph.Page{})
 	if err != nil {
 		return err
@@ -127,15 +134,20 @@ func (s *Site) addMeasured(ctx context.Context, d *hostData, who visitor, foreca
 		return err
 	}
 	d.Updates = updatesInWords(figuresIn(values))
-	d.Disks = disksOf(values, forecasts, rules, who)
+	d.Disks = disksOf(values, forecasts, rules, open, who)
 	d.Checks = checksOf(d.Host, checks, values, who)
 	for _, c := range d.Checks {
 		if c.Refused {
 			d.Refusals++
 		}
+		if c.State.Tone == "bad" || c.State.Tone == "warning" {
+			d.Troubled = append(d.Troubled, c)
+		} else {
+			d.Well = append(d.Well, c)
+		}
 	}
 	d.Others = othersOf(values, checks, who)
-	d.Charts, err = s.hostCharts(ctx, d.Host.Name, values, who)
+	d.Charts, err = s.hostCharts(ctx, d.Host.Name, values, d.During, who)
 	return err
 }
 
@@ -150,14 +162,19 @@ func figuresIn(values measured) hostFigures {
 	return hostFigures{pending: get("os_updates"), security: get("os_updates_security"), indexAge: get("os_updates_index_age_seconds")}
 }
 
+// coursePath leads to the curve of the series of a forecast.
+func coursePath(f barograph.Forecast) string {
+	return "/rules/" + string(f.RuleID) + "?" + url.Values{"series": {f.Series.String()}}.Encode() + "#curve"
+}
+
 // forecastsOnHost returns the page of the forecasts that the query asks for.
-func forecastsOnHost(path string, all []barograph.Forecast, rules map[barograph.RuleID]barograph.Rule, who visitor, query url.Values) hostForecasts {
+func forecastsOnHost(path string, all []barograph.Forecast, rules map[barograph.RuleID]barograph.Rule, open openNow, who visitor, query url.Values) hostForecasts {
 	list := hostForecasts{Found: len(all)}
 	from := 0
-	if n, err := strconv.Atoi(query.Get("from")); err == nil {
+	if n, err := strconv.Atoi(query.Get("skip")); err == nil {
 		from = min(max(n, 0), len(all))
 	}
-	at := func(from int) string { return path + "?from=" + strconv.Itoa(from) + "#forecasts" }
+	at := func(from int) string { return path + "?skip=" + strconv.Itoa(from) + "#forecasts" }
 	if from > 0 {
 		list.Back = at(max(0, from-forecastsPerPage))
 	}
@@ -168,9 +185,8 @@ func forecastsOnHost(path string, all []barograph.Forecast, rules map[barograph.
 	for _, f := range all {
 		rule := rules[f.RuleID]
 		row := hostForecast{
-			Forecast: f, Place: f.Series.Metric, Value: valueOfForecast(f), Limit: limitOf(f.Series.Metric, rule), RuleName: rule.Name,
-			ETA: who.ETA(f.ETA), Likely: f.Probability >= likely, State: forecastBadge(f.State), Made: who.At(f.MadeAt),
-			Course: "/rules/" + string(f.RuleID) + "?" + url.Values{"series": {f.Series.String()}}.Encode() + "#curve",
+			outlook: who.outlook(f, rule, open), Place: f.Series.Metric, Value: valueOfForecast(f), Limit: limitOf(f.Series.Metric, rule),
+			RuleName: rule.Name, RulePath: "/rules/" + string(f.RuleID), Course: coursePath(f),
 		}
 		if d := distinction(f.Series); d != "" {
 			row.Place += " of " + d

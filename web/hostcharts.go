@@ -3,6 +3,7 @@ package web
 import (
 	"context"
 	"html/template"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,9 +12,8 @@ import (
 )
 
 const (
-	hostChartLength = barograph.Week
-	hostChartStep   = time.Hour
-	mostInChart     = 6 // series that can be told apart
+	hostChartPoints = 200 // of a line
+	mostInChart     = 6   // series that can be told apart
 )
 
 // hostChart is a picture of what a host measured, and the same in words.
@@ -21,6 +21,8 @@ type hostChart struct {
 	Title   string
 	Picture template.HTML
 	Words   []chartWords
+	Steps   string // how much time each point sums up
+	Began   string // in words: later than was asked for; "": it did not
 }
 
 // chartWords says of one series what its picture shows.
@@ -49,29 +51,28 @@ func chartsOfHost() []chartOfHost {
 	}
 }
 
-// hostCharts draws the main series of a host over the last week. What was not
-// measured lately is left out.
-func (s *Site) hostCharts(ctx context.Context, host string, values measured, who visitor) ([]hostChart, error) {
+// hostCharts draws the main series of a host. What was not measured lately is left
+// out.
+func (s *Site) hostCharts(ctx context.Context, host string, values measured, during timeRange, who visitor) ([]hostChart, error) {
 	var charts []hostChart
 	for _, c := range chartsOfHost() {
 		var found []barograph.SeriesPoints
-		for _, metric := range c.metrics {
-			if len(values[metric]) == 0 {
-				continue
+		shown, err := during.read(func(r timeRange) (first time.Time, err error) {
+			found, err = s.chartSeries(ctx, c, host, values, r)
+			for _, series := range found {
+				if at := firstAt(series.Points); first.IsZero() || at.Before(first) {
+					first = at
+				}
 			}
-			series, err := s.measuredIf(ctx, barograph.Query{
-				Selector: barograph.Selector{Metric: metric, Matchers: onHost(host)},
-				From:     who.Now.Add(-hostChartLength), To: who.Now, Step: hostChartStep, Rollup: barograph.RollupMean,
-			})
-			if err != nil {
-				return nil, err
-			}
-			found = append(found, series...)
+			return first, err
+		})
+		if err != nil {
+			return nil, err
 		}
 		if len(found) == 0 {
 			continue
 		}
-		drawn, err := drawHost(c, found, who)
+		drawn, err := drawHost(c, found, shown, who)
 		if err != nil {
 			return nil, err
 		}
@@ -80,25 +81,43 @@ func (s *Site) hostCharts(ctx context.Context, host string, values measured, who
 	return charts, nil
 }
 
-// drawHost draws the series of one picture, those with the greatest values first.
-func drawHost(c chartOfHost, found []barograph.SeriesPoints, who visitor) (hostChart, error) {
-	found, _ = firstOf(found, mostInChart)
-	h := hostChart{Title: c.title}
-	picture := chart.Chart{
-		Title: c.title, Unit: chartUnit(c.metrics[0]), From: who.Now.Add(-hostChartLength), Until: who.Now, Zone: who.Zone,
+// chartSeries reads the series of one picture.
+func (s *Site) chartSeries(ctx context.Context, c chartOfHost, host string, values measured, r timeRange) (found []barograph.SeriesPoints, err error) {
+	for _, metric := range c.metrics {
+		if len(values[metric]) == 0 {
+			continue
+		}
+		series, err := s.measuredIf(ctx, barograph.Query{
+			Selector: barograph.Selector{Metric: metric, Matchers: onHost(host)}, From: r.From, To: r.Until, Step: r.Step, Rollup: barograph.RollupMean,
+		})
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, series...)
 	}
+	return found, nil
+}
+
+// drawHost draws the series of one picture, those with the greatest values first.
+func drawHost(c chartOfHost, found []barograph.SeriesPoints, during timeRange, who visitor) (hostChart, error) {
+	found, _ = firstOf(found, mostInChart)
+	h := hostChart{Title: c.title, Steps: barograph.Words(during.Step), Began: during.Began}
+	picture := chart.Chart{Title: c.title, Unit: chartUnit(c.metrics[0]), From: during.From, Until: during.Until, Zone: who.Zone}
 	for _, series := range found {
 		name := distinction(series.Series)
 		if len(c.metrics) > 1 {
 			name = strings.TrimSpace(direction(series.Series.Metric) + " " + name)
 		}
-		points := pointsOf(series.Points, hostChartStep)
+		points := pointsOf(series.Points, during.Step)
 		if len(found) == 1 {
 			name, picture.History = "", points
 		} else {
 			picture.Series = append(picture.Series, chart.Series{Name: name, Points: points})
 		}
 		h.Words = append(h.Words, wordsOf(name, series))
+	}
+	if !slices.ContainsFunc(found, func(series barograph.SeriesPoints) bool { return len(series.Points) > 1 }) {
+		return h, nil // one value is said in words
 	}
 	var err error
 	h.Picture, err = inlineSized(picture, chart.Size{Width: 440, Height: 240})

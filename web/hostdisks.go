@@ -19,22 +19,19 @@ type diskRow struct {
 	Watched   bool // a rule looks at it, which has said nothing yet if there is no forecast
 	MakeRule  string
 
-	soonest *barograph.Forecast // nil: no crossing is in sight
+	soonest *barograph.ETA // nil: no crossing is in sight
 }
 
 // diskForecast is what a rule's forecast says of a file system.
 type diskForecast struct {
-	barograph.Forecast
+	outlook
 
-	Rule   barograph.Rule
-	Limit  string
-	ETA    etaWords // zero: it was refused
-	Likely bool
-	State  badge
+	RuleName, RulePath string
+	Limit              string
 }
 
 // disksOf returns the host's file systems, the one first that is full first.
-func disksOf(values measured, forecasts []barograph.Forecast, rules map[barograph.RuleID]barograph.Rule, who visitor) []diskRow {
+func disksOf(values measured, forecasts []barograph.Forecast, rules map[barograph.RuleID]barograph.Rule, open openNow, who visitor) []diskRow {
 	inodes, free := byMount(values["disk_inodes_used_ratio"]), byMount(values["disk_free_bytes"])
 	disks := make([]diskRow, 0, len(values[diskMetric]))
 	for _, v := range values[diskMetric] {
@@ -48,7 +45,7 @@ func disksOf(values measured, forecasts []barograph.Forecast, rules map[barograp
 		}
 		for _, fc := range forecasts {
 			if aboutDisk(fc.Series, mount) {
-				d.add(fc, rules[fc.RuleID], who)
+				d.add(who.outlook(fc, rules[fc.RuleID], open), fc, rules[fc.RuleID])
 			}
 		}
 		for _, rule := range rules {
@@ -58,20 +55,18 @@ func disksOf(values measured, forecasts []barograph.Forecast, rules map[barograp
 	}
 	slices.SortStableFunc(disks, func(a, b diskRow) int {
 		if a.soonest != nil && b.soonest != nil {
-			return a.soonest.ETA.Early.Compare(b.soonest.ETA.Early)
+			return a.soonest.Early.Compare(b.soonest.Early)
 		}
 		return cmp.Or(comparePresence(a.soonest != nil, b.soonest != nil), cmp.Compare(b.Share, a.Share))
 	})
 	return disks
 }
 
-// add adds a forecast to those of the disk. They come the most probable first.
-func (d *diskRow) add(fc barograph.Forecast, rule barograph.Rule, who visitor) {
-	d.Forecasts = append(d.Forecasts, diskForecast{
-		fc, rule, limitOf(fc.Series.Metric, rule), who.ETA(fc.ETA), fc.Probability >= likely, forecastBadge(fc.State),
-	})
-	if fc.ETA != nil && fc.Probability >= likely && (d.soonest == nil || fc.ETA.Early.Before(d.soonest.ETA.Early)) {
-		d.soonest = &fc
+// add adds what is said of the disk. It comes the most probable first.
+func (d *diskRow) add(o outlook, fc barograph.Forecast, rule barograph.Rule) {
+	d.Forecasts = append(d.Forecasts, diskForecast{o, rule.Name, "/rules/" + string(rule.ID), limitOf(fc.Series.Metric, rule)})
+	if o.eta != nil && o.Likely && (d.soonest == nil || o.eta.Early.Before(d.soonest.Early)) {
+		d.soonest = o.eta
 	}
 }
 

@@ -29,15 +29,17 @@ type hostFigures struct {
 
 // fullestDisk is the file system of a host that is full first.
 type fullestDisk struct {
-	series   barograph.Series
-	used     float64
-	forecast *barograph.Forecast // nil: none that is likely
-	rule     barograph.Rule      // of the forecast
+	series barograph.Series
+	used   float64
+	eta    *barograph.ETA // nil: no crossing is likely
+	sure   float64
+	rule   barograph.Rule         // whose limit is likely crossed
+	told   barograph.PredictionID // "": people were not told of it
 }
 
 // figuresOf returns what the hosts with these names measured lately: one reading
-// of the store for each metric, however many there are.
-func (s *Site) figuresOf(ctx context.Context, names []string, now time.Time) (byHost map[string]*hostFigures, missing string, err error) {
+// of the store for each metric, however many there are. told is what is predicted.
+func (s *Site) figuresOf(ctx context.Context, names []string, told []barograph.Prediction, now time.Time) (byHost map[string]*hostFigures, missing string, err error) {
 	byHost = make(map[string]*hostFigures, len(names))
 	for _, name := range names {
 		byHost[name] = &hostFigures{}
@@ -45,7 +47,7 @@ func (s *Site) figuresOf(ctx context.Context, names []string, now time.Time) (by
 	if len(names) == 0 {
 		return byHost, "", nil
 	}
-	chosen := matchHosts(names)
+	chosen, used := matchHosts(names), map[string]float64{}
 	each := func(metric string, use func(f *hostFigures, series barograph.Series, value float64)) error {
 		found, err := s.lastValues(ctx, barograph.Selector{Metric: metric, Matchers: chosen}, now, figuresWithin, figuresStep)
 		for _, v := range found {
@@ -60,6 +62,7 @@ func (s *Site) figuresOf(ctx context.Context, names []string, now time.Time) (by
 		"os_updates_security":          func(f *hostFigures, _ barograph.Series, v float64) { f.security = &v },
 		"os_updates_index_age_seconds": func(f *hostFigures, _ barograph.Series, v float64) { f.indexAge = &v },
 		diskMetric: func(f *hostFigures, series barograph.Series, v float64) {
+			used[series.String()] = v
 			if f.disk == nil || v > f.disk.used {
 				f.disk = &fullestDisk{series: series, used: v}
 			}
@@ -69,7 +72,7 @@ func (s *Site) figuresOf(ctx context.Context, names []string, now time.Time) (by
 			return nil, "", err
 		}
 	}
-	missing, err = s.addDiskForecasts(ctx, byHost)
+	missing, err = s.addDiskForecasts(ctx, byHost, told, used)
 	return byHost, missing, err
 }
 
@@ -96,8 +99,9 @@ func matchHosts(names []string) barograph.Matchers {
 }
 
 // addDiskForecasts puts, for each host, the disk first that is likely to be full
-// first.
-func (s *Site) addDiskForecasts(ctx context.Context, byHost map[string]*hostFigures) (missing string, err error) {
+// first: as people were told, or else by the newest forecast. used is how full each
+// is now, as far as that is known.
+func (s *Site) addDiskForecasts(ctx context.Context, byHost map[string]*hostFigures, told []barograph.Prediction, used map[string]float64) (missing string, err error) {
 	found, lacking, err := s.Forecasts.Latest(ctx, barograph.ForecastFilter{State: barograph.StateForecast, Limit: mostLikely})
 	if err != nil {
 		return "", err
@@ -106,16 +110,30 @@ func (s *Site) addDiskForecasts(ctx context.Context, byHost map[string]*hostFigu
 	if err != nil {
 		return "", err
 	}
+	add := func(d fullestDisk) {
+		if f := byHost[d.series.Labels.Get("host")]; f != nil && (f.disk == nil || f.disk.eta == nil || d.eta.Early.Before(f.disk.eta.Early)) {
+			f.disk = &d
+		}
+	}
+	for _, p := range told {
+		if p.Series.Metric == diskMetric {
+			now, known := used[p.Series.String()]
+			if !known {
+				now = p.Latest.Value
+			}
+			add(fullestDisk{series: p.Series, used: now, eta: &p.Latest.ETA, sure: p.Latest.Probability, rule: rules[p.RuleID], told: p.ID})
+		}
+	}
+	open := newOpenNow(told, nil)
 	for _, fc := range found {
 		if fc.Probability < likely {
 			break // they are in order
 		}
-		f := byHost[fc.Series.Labels.Get("host")]
-		if f == nil || fc.Series.Metric != diskMetric || fc.ETA == nil {
+		if fc.Series.Metric != diskMetric || fc.ETA == nil {
 			continue
 		}
-		if f.disk == nil || f.disk.forecast == nil || fc.ETA.Early.Before(f.disk.forecast.ETA.Early) {
-			f.disk = &fullestDisk{series: fc.Series, used: fc.Value, forecast: &fc, rule: rules[fc.RuleID]}
+		if _, known := open.told[watched{fc.RuleID, fc.Series.String()}]; !known {
+			add(fullestDisk{series: fc.Series, used: fc.Value, eta: fc.ETA, sure: fc.Probability, rule: rules[fc.RuleID]})
 		}
 	}
 	return strings.Join(lacking, "; "), nil
@@ -127,10 +145,10 @@ func compareDisks(a, b *fullestDisk) int {
 	switch {
 	case a == nil || b == nil:
 		return comparePresence(a != nil, b != nil)
-	case a.forecast != nil && b.forecast != nil:
-		return a.forecast.ETA.Early.Compare(b.forecast.ETA.Early)
-	case a.forecast != nil || b.forecast != nil:
-		return comparePresence(a.forecast != nil, b.forecast != nil)
+	case a.eta != nil && b.eta != nil:
+		return a.eta.Early.Compare(b.eta.Early)
+	case a.eta != nil || b.eta != nil:
+		return comparePresence(a.eta != nil, b.eta != nil)
 	}
 	return cmp.Compare(b.used, a.used)
 }
@@ -165,6 +183,7 @@ type diskWords struct {
 	Limit string // above 90 %; "": it is not likely to be crossed
 	ETA   etaWords
 	Sure  float64
+	Told  string // URL of the prediction that says so; "": people were not told
 }
 
 func diskInWords(d *fullestDisk, who visitor) diskWords {
@@ -172,8 +191,11 @@ func diskInWords(d *fullestDisk, who visitor) diskWords {
 		return diskWords{}
 	}
 	w := diskWords{Mount: cmp.Or(d.series.Labels.Get("mount"), "disk"), Used: barograph.Reading(diskMetric, d.used), Share: d.used}
-	if d.forecast != nil {
-		w.Limit, w.ETA, w.Sure = limitOf(diskMetric, d.rule), who.ETA(d.forecast.ETA), d.forecast.Probability
+	if d.eta != nil {
+		w.Limit, w.ETA, w.Sure = limitOf(diskMetric, d.rule), who.ETA(d.eta), d.sure
+	}
+	if d.told != "" {
+		w.Told = predictionPath(d.told)
 	}
 	return w
 }

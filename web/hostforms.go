@@ -43,10 +43,21 @@ func (s *Site) editHost(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	return s.showHostForm(w, r, http.StatusOK, hostForm{Form: editedHost(h).filled(), Host: h})
+}
+
+// editedHost is the host as its form has it.
+func editedHost(h barograph.Host) edited {
 	f := newForm(nil)
 	f.set("name", h.Name)
 	f.set("labels", writeLabels(h.Labels))
-	return s.showHostForm(w, r, http.StatusOK, hostForm{Form: f, Host: h})
+	return edited{Noun: "host", Path: "/hosts/" + string(h.ID), Version: manage.VersionOf(manage.InputOfHost(h)), Form: f}
+}
+
+// storedHost is the one that the request edits, as it is by now.
+func (s *Site) storedHost(r *http.Request) (edited, error) {
+	h, err := s.Hosts.Host(r.Context(), idOf[barograph.HostID](r))
+	return editedHost(h), err
 }
 
 func (s *Site) saveHost(w http.ResponseWriter, r *http.Request) error {
@@ -60,15 +71,17 @@ func (s *Site) saveHost(w http.ResponseWriter, r *http.Request) error {
 	}
 	in, ready := hostInput(f)
 	if ready {
+		in.Basis = f.basis()
 		_, err := s.Manage.Hosts.Replace(r.Context(), h.ID, in)
 		if err == nil {
 			return redirect(w, r, "/hosts/"+string(h.ID), "host-saved")
 		}
+		err = s.noticeChange(r, &f, err, s.storedHost)
 		if err := f.take(err, fields("name", "labels")); err != nil {
 			return err
 		}
 	}
-	return s.showHostForm(w, r, http.StatusUnprocessableEntity, hostForm{Form: f, Host: h})
+	return s.showHostForm(w, r, f.status(), hostForm{Form: f, Host: h})
 }
 
 // hostInput returns what the form says of a host; what can't be read is a problem

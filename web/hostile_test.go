@@ -155,7 +155,7 @@ func (b *browser) runFiles(name, target string, seen map[string]bool) {
 
 // leadsToPage reports whether the path is that of a page of the site.
 func leadsToPage(path string) bool {
-	for _, other := range []string{"/assets/", "/api/", "/live", "/run/watch", "/run/output", "/agent.sh", "/signed-in", "/metrics", "/readyz"} {
+	for _, other := range []string{"/assets/", "/api/", "/live", "/run/watch", "/run/output", "/agent.sh", "/signed-in", "/session", "/metrics", "/readyz"} {
 		if strings.HasPrefix(path, other) {
 			return false
 		}

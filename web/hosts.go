@@ -83,13 +83,13 @@ func (s *Site) hosts(w http.ResponseWriter, r *http.Request) error {
 // What they are not sorted by is read for that page alone.
 func (s *Site) arrange(ctx context.Context, d *hostsData, rows []hostRow, who visitor) error {
 	order, after := d.Filter.Value("sort"), barograph.HostID(d.Filter.Value("after"))
-	if err := s.addTrouble(ctx, rows); err != nil {
+	told, err := s.addTrouble(ctx, rows)
+	if err != nil {
 		return err
 	}
 	byFigures := order == "disk" || order == "updates"
-	var err error
 	if byFigures {
-		if d.Missing, err = s.addFigures(ctx, rows, who); err != nil {
+		if d.Missing, err = s.addFigures(ctx, rows, told, who); err != nil {
 			return err
 		}
 	}
@@ -111,7 +111,7 @@ func (s *Site) arrange(ctx context.Context, d *hostsData, rows []hostRow, who vi
 		d.More = "/hosts?" + query.Encode()
 	}
 	if !byFigures {
-		if d.Missing, err = s.addFigures(ctx, rows, who); err != nil {
+		if d.Missing, err = s.addFigures(ctx, rows, told, who); err != nil {
 			return err
 		}
 	}
@@ -195,8 +195,8 @@ func readMatchers(text string) (barograph.Matchers, error) {
 }
 
 // addTrouble counts what is predicted and what is broken on each host, and its
-// checks that give no value.
-func (s *Site) addTrouble(ctx context.Context, rows []hostRow) error {
+// checks that give no value. It returns what is predicted.
+func (s *Site) addTrouble(ctx context.Context, rows []hostRow) (predictions []barograph.Prediction, err error) {
 	byName := make(map[string]*hostRow, len(rows))
 	for i := range rows {
 		h := &rows[i]
@@ -212,9 +212,9 @@ func (s *Site) addTrouble(ctx context.Context, rows []hostRow) error {
 		}
 	}
 	open := barograph.PredictionFilter{State: barograph.PredictionOpen}
-	predictions, err := s.Predictions.Predictions(ctx, open, barograph.Page{Limit: mostRanking})
+	predictions, err = s.Predictions.Predictions(ctx, open, barograph.Page{Limit: mostRanking})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, p := range predictions {
 		if h := byName[p.Series.Labels.Get("host")]; h != nil {
@@ -223,24 +223,24 @@ func (s *Site) addTrouble(ctx context.Context, rows []hostRow) error {
 	}
 	breaches, err := s.Predictions.Breaches(ctx, open, barograph.Page{Limit: mostRanking})
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, b := range breaches {
 		if h := byName[b.Series.Labels.Get("host")]; h != nil {
 			h.Broken++
 		}
 	}
-	return nil
+	return predictions, nil
 }
 
 // addFigures adds what the hosts measured lately, and what is forecast of their
 // disks; it returns what could not be had.
-func (s *Site) addFigures(ctx context.Context, rows []hostRow, who visitor) (missing string, err error) {
+func (s *Site) addFigures(ctx context.Context, rows []hostRow, told []barograph.Prediction, who visitor) (missing string, err error) {
 	names := make([]string, len(rows))
 	for i, h := range rows {
 		names[i] = h.Name
 	}
-	figures, missing, err := s.figuresOf(ctx, names, who.Now)
+	figures, missing, err := s.figuresOf(ctx, names, told, who.Now)
 	for i := range rows {
 		if f := figures[rows[i].Name]; f != nil {
 			rows[i].figures = *f

@@ -15,6 +15,9 @@ const (
 	liveBacklog   = 64 // events that wait for a slow page; what is beyond it is left out
 	liveKeepAlive = 20 * time.Second
 	liveWrite     = 10 * time.Second // a page that takes longer for one line is gone
+
+	streamsPerSession = 20                     // of all its pages; browsers hold back the seventh of a server by themselves
+	nudgeAfter        = 500 * time.Millisecond // in which there may be more reasons for it
 )
 
 // hub tells open pages what happens. It listens once for all of them; a page that
@@ -25,13 +28,33 @@ type hub struct {
 	heard      func(barograph.Event) // is told before pages are
 
 	mu       sync.Mutex
-	watching map[chan barograph.Event]struct{}
+	watching map[chan barograph.Event]watcher
+	sessions map[watcher]int // how many streams each has
+	nudging  bool
 	closing  chan struct{}
 	close    func()
 }
 
+// watcher is whose stream it is: the session, or all who are not signed in.
+type watcher struct {
+	session barograph.KeyHash
+	known   bool
+}
+
+// watcherOf returns who makes the request.
+func watcherOf(r *http.Request) watcher {
+	if !visitorOf(r).SignedIn {
+		return watcher{}
+	}
+	key, _ := keyOf(r)
+	return watcher{key, true}
+}
+
 func newHub(subscriber barograph.Subscriber, most int) *hub {
-	h := &hub{subscriber: subscriber, most: most, watching: map[chan barograph.Event]struct{}{}, closing: make(chan struct{}), heard: func(barograph.Event) {}}
+	h := &hub{
+		subscriber: subscriber, most: most, watching: map[chan barograph.Event]watcher{}, sessions: map[watcher]int{},
+		closing: make(chan struct{}), heard: func(barograph.Event) {},
+	}
 	h.close = sync.OnceFunc(func() { close(h.closing) })
 	return h
 }
@@ -52,19 +75,70 @@ func (h *hub) run(ctx context.Context) error {
 	return nil // it ends with ctx only
 }
 
-// watch returns a channel of events, nil if too many watch, and how to leave.
-func (h *hub) watch() (events <-chan barograph.Event, leave func()) {
+// nudge has all pages look soon whether their visitors still are signed in.
+func (h *hub) nudge() {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if len(h.watching) >= h.most {
-		return nil, nil
+	if h.nudging || len(h.watching) == 0 {
+		return
+	}
+	h.nudging = true
+	time.AfterFunc(nudgeAfter, func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		h.nudging = false
+		for page := range h.watching {
+			select {
+			case page <- barograph.Event{}:
+			default: // it has others to look at
+			}
+		}
+	})
+}
+
+// watch returns a channel of events, of which an empty one is a nudge, and how to
+// leave; or, if there are too many, which limit that is: "all", or "session".
+func (h *hub) watch(who watcher) (events <-chan barograph.Event, leave func(), limit string) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch n := h.sessions[who]; {
+	case len(h.watching) >= h.most:
+		return nil, nil, "all"
+	case who.known && n >= streamsPerSession:
+		return nil, nil, "session"
+	case !who.known && n >= max(1, h.most/2): // nobody knows how many they are: the others find room too
+		return nil, nil, "all"
 	}
 	page := make(chan barograph.Event, liveBacklog)
-	h.watching[page] = struct{}{}
+	h.watching[page] = who
+	h.sessions[who]++
 	return page, func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
 		delete(h.watching, page)
+		if h.sessions[who]--; h.sessions[who] == 0 {
+			delete(h.sessions, who)
+		}
+	}, ""
+}
+
+// takeStream returns a channel of events for a page, and how to leave. A page that
+// finds no room brings itself up to date once a minute.
+func (s *Site) takeStream(r *http.Request) (events <-chan barograph.Event, leave func(), err error) {
+	events, leave, limit := s.live.watch(watcherOf(r))
+	if limit == "" {
+		return events, leave, nil
+	}
+	s.Set.GetOrCreateCounter(fmt.Sprintf("barograph_page_streams_refused_total{limit=%q}", limit)).Inc()
+	if limit == "session" {
+		return nil, nil, &barograph.Error{
+			Kind: barograph.KindRateLimited, RetryAfter: time.Minute,
+			Message: fmt.Sprintf("%d of your pages follow what happens already, no more can: close some. Until then this one is brought up to date once a minute.", streamsPerSession),
+		}
+	}
+	return nil, nil, &barograph.Error{
+		Kind: barograph.KindUnavailable, RetryAfter: time.Minute,
+		Message: "As many pages follow what happens already as web.max_streams allows. Until there is room this one is brought up to date once a minute.",
 	}
 }
 
@@ -77,9 +151,9 @@ type liveEvent struct {
 // follow streams events to a page until it goes away, is signed out, or the server
 // shuts down.
 func (s *Site) follow(w http.ResponseWriter, r *http.Request) error {
-	events, leave := s.live.watch()
-	if events == nil {
-		return &barograph.Error{Kind: barograph.KindUnavailable, Message: fmt.Sprintf("%d pages follow what happens already, no more can.", s.live.most), RetryAfter: time.Minute}
+	events, leave, err := s.takeStream(r)
+	if err != nil {
+		return err
 	}
 	defer leave()
 	out := newStream(w)
@@ -89,18 +163,22 @@ func (s *Site) follow(w http.ResponseWriter, r *http.Request) error {
 	beat := time.NewTicker(liveKeepAlive)
 	defer beat.Stop()
 	for {
-		var err error
+		var e barograph.Event
 		select {
 		case <-r.Context().Done():
 			return nil
 		case <-s.live.closing:
 			return nil
 		case <-beat.C:
-			if !s.mayStillRead(r) {
-				return nil
-			}
+		case e = <-events:
+		}
+		if s.signedOut(r) {
+			_ = out.send("signed-out", struct{}{}) // or the page is gone
+			return nil
+		}
+		if e.ID == "" {
 			err = out.comment("")
-		case e := <-events:
+		} else {
 			err = out.send("event", liveEvent{e.ID, e.Type})
 		}
 		if err != nil {

@@ -49,6 +49,14 @@ type etaWords struct {
 	In     string // in 31 h; "now" if that was to be by now
 }
 
+// About says when in a few words: about in 31 h, or that it is due.
+func (w etaWords) About() string {
+	if strings.HasPrefix(w.In, "in ") {
+		return "about " + w.In
+	}
+	return w.In
+}
+
 // ETA returns when as the visitor reads it; nil is the zero value.
 func (v visitor) ETA(e *barograph.ETA) etaWords {
 	if e == nil {

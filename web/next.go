@@ -28,6 +28,8 @@ type nextData struct {
 	More        int // of them that are not shown
 	Breaches    []breachRow
 	MoreBreach  int
+	Waiting     []waitingRow // beyond a limit, not for long enough to be broken
+	MoreWaiting int
 	Silent      []silentHost
 	MoreSilent  int
 	Score       scoreFigures
@@ -81,16 +83,18 @@ type ranking struct {
 	more        int
 	breaches    []barograph.Breach
 	moreBreach  int
+	broken      openNow // all of them
 }
 
 // overview is what all who look at the first page see of the history.
 type overview struct {
-	open  kept[ranking]
-	score kept[scoreFigures]
+	open    kept[ranking]
+	waiting kept[waits]
+	score   kept[scoreFigures]
 }
 
 func newOverview() *overview {
-	return &overview{open: kept[ranking]{lasts: nowLasts}, score: kept[scoreFigures]{lasts: scoreLasts}}
+	return &overview{open: kept[ranking]{lasts: nowLasts}, waiting: kept[waits]{lasts: waitingLasts}, score: kept[scoreFigures]{lasts: scoreLasts}}
 }
 
 // hear takes note of an event before pages are told of it, so that none of them
@@ -101,6 +105,9 @@ func (o *overview) hear(e barograph.Event) {
 		return
 	}
 	o.open.change()
+	if group == "breach" {
+		o.waiting.change()
+	}
 	if e.Type.Ends() || e.Type == barograph.EventBreachStarted {
 		o.score.change()
 	}
@@ -124,6 +131,16 @@ func (s *Site) next(w http.ResponseWriter, r *http.Request) error {
 		d.Breaches = append(d.Breaches, who.breachRow(b, rules[b.RuleID]))
 	}
 	d.All = len(d.Predictions) + d.More
+	wait, err := s.overview.waiting.get(ctx, func() (waits, error) { return s.waitingNow(ctx, rules, open.broken, who.Now) })
+	if err != nil {
+		return err
+	}
+	d.MoreWaiting = wait.more
+	for _, w := range wait.shown {
+		if !open.broken.isBroken(w.Forecast) { // since they were found
+			d.Waiting = append(d.Waiting, who.waitingRow(w))
+		}
+	}
 	if err := s.addSilent(ctx, &d, who); err != nil {
 		return err
 	}
@@ -157,6 +174,7 @@ func (s *Site) rank(ctx context.Context) (r ranking, err error) {
 	slices.SortStableFunc(breaches, func(a, b barograph.Breach) int {
 		return cmp.Or(cmp.Compare(b.Severity.Rank(), a.Severity.Rank()), b.StartedAt.Compare(a.StartedAt))
 	})
+	r.broken = newOpenNow(nil, breaches)
 	worst, more := firstOf(breaches, mostNow)
 	r.breaches, r.moreBreach = slices.Clone(worst), more
 	return r, nil

@@ -114,11 +114,12 @@ func (s *Site) show(w http.ResponseWriter, r *http.Request, status int, p page) 
 	if err := t.ExecuteTemplate(&b, "layout", v); err != nil {
 		return fmt.Errorf("template %s: %w", p.Template, err)
 	}
+	text := unbroken(b.Bytes())
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Content-Length", strconv.Itoa(b.Len()))
+	h.Set("Content-Length", strconv.Itoa(len(text)))
 	w.WriteHeader(status)
-	_, _ = w.Write(b.Bytes()) // the client may be gone
+	_, _ = w.Write(text) // the client may be gone
 	return nil
 }
 
@@ -130,7 +131,7 @@ func (s *Site) showPart(w http.ResponseWriter, r *http.Request, file, part strin
 		return fmt.Errorf("part %s of template %s: %w", part, file, err)
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_, _ = w.Write(b.Bytes()) // the client may be gone
+	_, _ = w.Write(unbroken(b.Bytes())) // the client may be gone
 	return nil
 }
 

@@ -17,9 +17,9 @@ const (
 
 // warningData is what the pages of a prediction and of a breach have in common.
 type warningData struct {
-	Note       string // what became of the rule since
-	RulePath   string // "": it is gone
-	HostPath   string // "": it has none, or it is gone
+	Note       string      // what became of the rule since
+	RulePath   string      // "": it is gone
+	About      []aboutLink // its host or target
 	EventsPath string
 	Silence    string // URL of the form that silences what is said from here
 	Figure     storyFigure
@@ -43,10 +43,36 @@ type predictionData struct {
 	predictionRow
 	warningData
 
+	Now     nowWords // what the newest forecast says; zero: it is over
 	First   etaWords // what was announced first
 	Kept    string   // how the outcome compares with it
 	Updates []updateRow
 	Came    breachRow // the breach that confirmed it; zero: there is none
+}
+
+// nowWords is what the newest forecast says, beside what was told.
+type nowWords struct {
+	Known bool // there is one
+	ETA   etaWords
+	Sure  float64
+	State badge // of one that says no time
+	Value string
+	Made  moment
+	Why   string
+}
+
+// addNow adds the newest forecast to what the page of an open prediction shows.
+func (s *Site) addNow(ctx context.Context, d *predictionData, who visitor, rule barograph.Rule) error {
+	if d.Prediction.State != barograph.PredictionOpen {
+		return nil
+	}
+	f, known, err := s.newest(ctx, d.RuleID, d.Series)
+	if err != nil || !known {
+		return err
+	}
+	o := who.outlook(f, rule, openNow{}) // a series with an open prediction is in no breach
+	d.Now = nowWords{Known: true, ETA: o.ETA, Sure: o.Sure, State: o.Now, Value: valueOfForecast(f), Made: who.At(f.MadeAt), Why: o.Why}
+	return nil
 }
 
 // updateRow is what was announced at a time.
@@ -86,6 +112,9 @@ func (s *Site) showPrediction(w http.ResponseWriter, r *http.Request, status int
 		predictionRow: who.predictionRow(p, t.Rule), warningData: shared, First: who.ETA(&p.First.ETA), Kept: keptWord(p), Updates: who.updates(&t),
 	}
 	d.Limit = t.limitWords()
+	if err := s.addNow(ctx, &d, who, t.Rule); err != nil {
+		return err
+	}
 	if t.Breach != nil {
 		d.Came = who.breachRow(*t.Breach, t.Rule)
 	}
@@ -111,7 +140,7 @@ func keptWord(p barograph.Prediction) string {
 func (v visitor) updates(t *story) []updateRow {
 	rows := make([]updateRow, len(t.Said))
 	for i, a := range t.Said {
-		row := updateRow{Announcement: a, When: v.At(a.At), ETA: v.ETA(&a.ETA), Reading: barograph.Reading(t.Series.Metric, a.Value)}
+		row := updateRow{Announcement: a, When: v.At(a.At), ETA: v.ETA(&a.ETA), Reading: valueOf(t.Series.Metric, a.Value, t.Rule)}
 		if i > 0 {
 			row.Early = movedWords(a.ETA.Median.Sub(t.Said[i-1].ETA.Median))
 		}
@@ -163,6 +192,9 @@ func (s *Site) tell(ctx context.Context, who visitor, t *story, about telling, a
 	slices.Reverse(events)
 	t.judge(events, about.began)
 	t.Said = said(t.Prediction, events)
+	if t.Silenced, err = s.silencesOf(ctx, t, events, who.Now); err != nil {
+		return d, err
+	}
 	if d.Figure, err = s.figureOf(ctx, t, who); err != nil {
 		return d, err
 	}
@@ -179,13 +211,10 @@ func (s *Site) addLinks(ctx context.Context, d *warningData, t *story, rule baro
 	query := url.Values{"rule_id": {string(rule)}}
 	if host != "" {
 		query.Set("host", host)
-		h, err := s.Hosts.HostByName(ctx, host)
-		if err != nil && barograph.KindOf(err) != barograph.KindNotFound {
-			return err
-		}
-		if err == nil {
-			d.HostPath = "/hosts/" + string(h.ID)
-		}
+	}
+	var err error
+	if d.About, err = newPlaces(s).of(ctx, t.Series.Labels); err != nil {
+		return err
 	}
 	d.EventsPath = withQuery("/events", query)
 	d.Silence = "/settings/silences/new?" + url.Values{"matchers": {silenceMatchers(t).String()}}.Encode()

@@ -61,6 +61,7 @@ func (s *Site) routes() []route {
 		{get, "/sign-in", open, s.signInPage},
 		{post, "/sign-in", open, s.signIn},
 		{get, "/signed-in", open, s.signedIn},
+		{get, "/session", open, s.session},
 		{post, "/sign-out", open, s.signOut},
 		{get, "/live", viewer, s.follow},
 
@@ -233,6 +234,9 @@ func (s *Site) guard(route route) http.Handler {
 		case route.access == open:
 		case !known:
 			s.fail(w, r, barograph.Errorf(barograph.KindForbidden, "Nobody may do this."))
+			return
+		case !who.Role.Allows(need) && !who.SignedIn && route.streams():
+			w.WriteHeader(http.StatusNoContent) // by which a browser knows that there is nothing to follow
 			return
 		case !who.Role.Allows(need) && !who.SignedIn:
 			s.toSignIn(w, r)

@@ -24,6 +24,7 @@ func least() map[string]barograph.Role {
 		"GET /sign-in":       anybody,
 		"POST /sign-in":      anybody,
 		"GET /signed-in":     anybody,
+		"GET /session":       anybody,
 		"POST /sign-out":     anybody,
 		"GET /agent.sh":      anybody,
 		"GET /live":          viewer,
@@ -270,6 +271,10 @@ func (b *browser) checkRoute(r web.Route, path string, refused bool, role barogr
 		b.t.Error(name)
 	}
 	switch {
+	case refused && role == "" && (r.Path == "/live" || r.Path == "/run/watch"):
+		if got.StatusCode != http.StatusNoContent {
+			b.t.Errorf("%s; want nothing to follow", name)
+		}
 	case refused && role == "" && !toSignIn:
 		b.t.Errorf("%s; want to be asked to sign in", name)
 	case refused && role != "" && got.StatusCode != http.StatusForbidden:

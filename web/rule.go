@@ -41,6 +41,8 @@ type ruleData struct {
 
 	Forecasts forecastList
 	Curve     curveView
+
+	open openNow
 }
 
 func sortedFacts(texts map[string]string) []fact {
@@ -80,7 +82,7 @@ func (s *Site) rule(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 	}
-	if d.Forecasts, err = s.forecastsOf(ctx, who, rule, r.URL.Query()); err != nil {
+	if d.Forecasts, err = s.forecastsOf(ctx, who, rule, d.open, r.URL.Query()); err != nil {
 		return err
 	}
 	d.Curve = s.curveOf(ctx, who, rule, r.URL.Query(), &d.Forecasts)
@@ -146,22 +148,25 @@ func (s *Site) addSource(ctx context.Context, who visitor, d *ruleData) error {
 // addOpenOfRule adds what the rule predicts, and what is broken, now.
 func (s *Site) addOpenOfRule(ctx context.Context, who visitor, d *ruleData) error {
 	open := barograph.PredictionFilter{RuleID: d.Rule.ID, State: barograph.PredictionOpen}
-	few := barograph.Page{Limit: mostOfRule + 1}
-	predictions, err := s.Predictions.Predictions(ctx, open, few)
+	predictions, err := s.Predictions.Predictions(ctx, open, barograph.Page{Limit: mostRanking})
 	if err != nil {
 		return err
 	}
 	slices.SortStableFunc(predictions, func(a, b barograph.Prediction) int { return a.Latest.ETA.Early.Compare(b.Latest.ETA.Early) })
+	breaches, err := s.Predictions.Breaches(ctx, open, barograph.Page{Limit: mostRanking})
+	if err != nil {
+		return err
+	}
+	d.open = newOpenNow(predictions, breaches)
 	predictions, d.MorePrediction = firstOf(predictions, mostOfRule)
 	for _, p := range predictions {
 		d.Predictions = append(d.Predictions, who.predictionRow(p, d.Rule))
 	}
-	breaches, err := s.Predictions.Breaches(ctx, open, few)
 	breaches, d.MoreBreach = firstOf(breaches, mostOfRule)
 	for _, b := range breaches {
 		d.Breaches = append(d.Breaches, who.breachRow(b, d.Rule))
 	}
-	return err
+	return nil
 }
 
 // addScore adds how good the rule was.
@@ -206,6 +211,7 @@ func (s *Site) switchRule(ctx context.Context, id barograph.RuleID, on bool) err
 		return err
 	}
 	in := manage.InputOfRule(rule)
+	in.Basis = manage.VersionOf(in)
 	in.Enabled = &on
 	_, err = s.Manage.Rules.Replace(ctx, id, in)
 	return err

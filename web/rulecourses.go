@@ -70,7 +70,7 @@ func courseCaption(rule barograph.Rule, limited bool, span, step time.Duration) 
 	}
 	words := "The " + which + " value of each " + each + " in the last " + barograph.Words(span)
 	if limited {
-		words += ", and the limit of " + barograph.Reading(rule.Series.Metric, rule.Limit)
+		words += ", and the limit of " + barograph.LimitReading(rule.Series.Metric, rule.Limit)
 	}
 	return words + "."
 }

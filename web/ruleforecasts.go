@@ -26,20 +26,20 @@ type forecastList struct {
 
 // forecastRow is one of them.
 type forecastRow struct {
-	barograph.Forecast
+	outlook
 
 	Place  string
-	Value  string // "": it is not known
-	State  badge
-	ETA    etaWords
-	Made   moment
-	Course string // URL of the page with its curve
-	Shown  bool   // the curve is on this page
+	Value  string      // "": it is not known
+	About  []aboutLink // its host or target
+	Course string      // URL of the page with its curve
+	Shown  bool        // the curve is on this page
+
+	series barograph.Series
 }
 
 // forecastsOf returns the page that the query asks for: state chooses, and from
 // is how many were on the pages before.
-func (s *Site) forecastsOf(ctx context.Context, who visitor, rule barograph.Rule, query url.Values) (forecastList, error) {
+func (s *Site) forecastsOf(ctx context.Context, who visitor, rule barograph.Rule, open openNow, query url.Values) (forecastList, error) {
 	from := 0
 	if n, err := strconv.Atoi(query.Get("from")); err == nil {
 		from = min(max(n, 0), 1_000_000)
@@ -75,11 +75,16 @@ func (s *Site) forecastsOf(ctx context.Context, who visitor, rule barograph.Rule
 	if left > 0 {
 		list.More = here(url.Values{"from": {strconv.Itoa(from + forecastsPerPage)}}) + "#series"
 	}
+	where := newPlaces(s)
 	for _, f := range found {
-		list.Rows = append(list.Rows, forecastRow{
-			Forecast: f, Place: placeOf(f.Series), Value: valueOfForecast(f), State: forecastBadge(f.State), ETA: who.ETA(f.ETA), Made: who.At(f.MadeAt),
+		row := forecastRow{
+			outlook: who.outlook(f, rule, open), Place: placeOf(f.Series), Value: valueOfForecast(f), series: f.Series,
 			Course: here(url.Values{"series": {f.Series.String()}}) + "#curve",
-		})
+		}
+		if row.About, err = where.of(ctx, f.Series.Labels); err != nil {
+			return list, err
+		}
+		list.Rows = append(list.Rows, row)
 	}
 	return list, nil
 }
@@ -104,37 +109,37 @@ type curveView struct {
 // in the list.
 func (s *Site) curveOf(ctx context.Context, who visitor, rule barograph.Rule, query url.Values, list *forecastList) curveView {
 	var series barograph.Series
-	var eta *barograph.ETA
+	var said outlook
 	if chosen := query.Get("series"); chosen != "" {
 		var err error
 		if series, err = barograph.ParseSeries(chosen); err != nil {
 			return curveView{Problem: "The series can't be read: " + s.told(ctx, err)}
 		}
 	} else if len(list.Rows) > 0 && rule.Horizon > 0 {
-		series = list.Rows[0].Series
+		series = list.Rows[0].series
 	}
 	if series.Metric == "" {
 		return curveView{}
 	}
 	for i, row := range list.Rows {
-		if row.Series.Equal(series) {
-			list.Rows[i].Shown = true
-			if row.Probability >= rule.CloseAt { // else it would say when what won't be
-				eta = row.Forecast.ETA
+		if row.series.Equal(series) {
+			list.Rows[i].Shown, said = true, row.outlook
+			if row.Told == "" && row.Sure < rule.CloseAt { // it would say when what won't be
+				said.eta = nil
 			}
 		}
 	}
-	return s.drawCurve(ctx, who, rule, series, eta)
+	return s.drawCurve(ctx, who, rule, series, said)
 }
 
-func (s *Site) drawCurve(ctx context.Context, who visitor, rule barograph.Rule, series barograph.Series, eta *barograph.ETA) curveView {
+func (s *Site) drawCurve(ctx context.Context, who visitor, rule barograph.Rule, series barograph.Series, said outlook) curveView {
 	view := curveView{Place: placeOf(series), Series: series.String()}
 	curve, err := s.Curves.Curve(ctx, rule.ID, series, curveLevel)
 	if err == nil {
-		picture := curveChart(curve, eta, who.Zone)
+		picture := curveChart(curve, said.eta, who.Zone)
 		picture.Title = series.Metric + " on " + view.Place
 		view.Picture, err = inline(picture)
-		view.Caption = curveCaption(rule, curve, who, eta)
+		view.Caption = curveCaption(rule, curve, said)
 	}
 	switch {
 	case barograph.KindOf(err) == barograph.KindNotFound:
@@ -148,15 +153,18 @@ func (s *Site) drawCurve(ctx context.Context, who visitor, rule barograph.Rule, 
 }
 
 // curveCaption says in words what is to be seen.
-func curveCaption(rule barograph.Rule, curve barograph.Curve, who visitor, eta *barograph.ETA) string {
+func curveCaption(rule barograph.Rule, curve barograph.Curve, said outlook) string {
 	metric := curve.Series.Metric
-	words := "The line is what was measured, then what is expected; 80 % of the outcomes lie in the band. The limit is " + barograph.Reading(metric, rule.Limit) + "."
+	words := "The line is what was measured, then what is expected; 80 % of the outcomes lie in the band. The limit is " + barograph.LimitReading(metric, rule.Limit) + "."
 	if n := len(curve.Mean); n > 0 && len(curve.Lower) == n && len(curve.Upper) == n {
 		words += " In " + barograph.Words(rule.Horizon.Std()) + ": " + barograph.Reading(metric, curve.Mean[n-1]) +
 			", between " + barograph.Reading(metric, curve.Lower[n-1]) + " and " + barograph.Reading(metric, curve.Upper[n-1]) + "."
 	}
-	if eta != nil {
-		words += " If the limit is crossed, then " + eta.Words(who.Now, who.Zone) + "."
+	switch {
+	case said.Told != "":
+		words += " What was told " + said.ToldWhen.Ago + ": " + said.ETA.Range + ", " + barograph.Percent(said.Sure) + " sure."
+	case said.eta != nil:
+		words += " If the limit is crossed, then " + said.ETA.Range + "."
 	}
 	return words
 }

@@ -74,8 +74,19 @@ func (s *Site) editRule(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	f := formOfRule(rule)
+	f := editedRule(rule).filled()
 	return s.showRuleForm(w, r, http.StatusOK, f, rule.ID, s.previewSeries(r.Context(), visitorOf(r), f, rule.ID))
+}
+
+// storedRule is the one that the request edits, as it is by now.
+func (s *Site) storedRule(r *http.Request) (edited, error) {
+	rule, err := s.Rules.Rule(r.Context(), idOf[barograph.RuleID](r))
+	return editedRule(rule), err
+}
+
+// editedRule is the rule as its form has it.
+func editedRule(r barograph.Rule) edited {
+	return edited{Noun: "rule", Path: "/rules/" + string(r.ID), Version: manage.VersionOf(manage.InputOfRule(r)), Form: formOfRule(r), At: r.UpdatedAt}
 }
 
 func (s *Site) createRule(w http.ResponseWriter, r *http.Request) error {
@@ -98,6 +109,7 @@ func (s *Site) takeRule(w http.ResponseWriter, r *http.Request, id barograph.Rul
 		return err
 	}
 	in := readRule(&f)
+	in.Basis = f.basis()
 	if f.Wrong() { // what else is wrong is told at once
 		rule := s.Manage.Rules.New(in, id)
 		err = s.Manage.Rules.Check(r.Context(), rule)
@@ -107,12 +119,12 @@ func (s *Site) takeRule(w http.ResponseWriter, r *http.Request, id barograph.Rul
 			return redirect(w, r, "/rules/"+string(saved.ID), done)
 		}
 	}
-	if barograph.KindOf(err) == barograph.KindConflict { // another rule has the name
+	if err = s.noticeChange(r, &f, err, s.storedRule); barograph.KindOf(err) == barograph.KindConflict { // another rule has the name
 		f.refuse("name", err)
 	} else if err := f.take(err, ruleFields(in)); err != nil {
 		return err
 	}
-	return s.showRuleForm(w, r, http.StatusUnprocessableEntity, f, id, s.previewSeries(r.Context(), visitorOf(r), f, id))
+	return s.showRuleForm(w, r, f.status(), f, id, s.previewSeries(r.Context(), visitorOf(r), f, id))
 }
 
 // ruleFields knows the fields of the form, each annotation among them.

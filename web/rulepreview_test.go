@@ -145,7 +145,7 @@ func TestPartsOfThePreview(t *testing.T) {
 		"nothing":         {[]string{"series", "", "limit", ""}, false, "Choose a metric", "When the form is complete", "metric-hint-"},
 		"no limit":        {[]string{"limit", ""}, false, "It looks at 4 series", "When the form is complete", "the limit"},
 		"limit half done": {[]string{"limit", "9x"}, false, "It looks at 4 series", "When the form is complete", "the limit of"},
-		"no limit, order": {[]string{"limit", "", "operator", "<"}, false, "Lowest first", "When the form is complete", "\"43.21 %\""},
+		"no limit, order": {[]string{"limit", "", "operator", "<"}, false, "Lowest first", "When the form is complete", "\"43.2 %\""},
 		"series half done": {
 			[]string{"series", `disk_used_ratio{host=`},
 			false,
@@ -170,7 +170,7 @@ func TestPartsOfThePreview(t *testing.T) {
 			if got := page.part("preview-series"); !strings.Contains(got, c.series) || strings.Contains(page.body, c.without) || strings.Contains(page.body, "data-ready") != c.ready || page.byID("main") != nil {
 				t.Errorf("the series: %s", page.body)
 			}
-			if name == "peak" && !strings.Contains(page.body, `"43.21 %"`) {
+			if name == "peak" && !strings.Contains(page.body, `"43.2 %"`) {
 				t.Errorf("the peak is not drawn: %s", page.body)
 			}
 			values.Set("part", "backtest")

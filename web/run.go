@@ -43,6 +43,8 @@ const (
 
 // runData is what the page Run shows.
 type runData struct {
+	Server   string // that runs it; "": there is one only
+	Servers  int
 	Run      barograph.Run
 	State    badge
 	Started  moment
@@ -80,6 +82,9 @@ func (s *Site) runPage(w http.ResponseWriter, r *http.Request) error {
 
 func (s *Site) showRun(w http.ResponseWriter, r *http.Request, status int, d runData) error {
 	who, out := visitorOf(r), s.Runs.Output()
+	if name, others := s.Server(); others > 0 { // each has a run of its own
+		d.Server, d.Servers = name, others+1
+	}
 	d.Run, d.Next = out.Run, out.Next
 	d.State, d.Key = stateOfRun(out.Run), keyOfRun(out.Run)
 	wall := who // a run goes by the clock on the wall, also in the demo

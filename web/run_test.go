@@ -95,7 +95,7 @@ func TestRun(t *testing.T) {
 	if answer := in.upload("/run", "mine.yaml", []byte(oneRun), map[string]string{"yaml": ""}); answer.status != http.StatusSeeOther {
 		t.Errorf("an upload: %d, %s", answer.status, answer.text)
 	}
-	in.outputHas("Output of mine.yaml")
+	in.outputHas("Output of mine.yaml", "pinging 1 target")
 	if answer := in.get("/run/output"); answer.header.Get("Content-Type") != "text/plain; charset=utf-8" || !strings.Contains(answer.body, "pinging 1 target") {
 		t.Errorf("as text: %s", answer.body)
 	}

@@ -24,22 +24,23 @@ type runNews struct {
 // watchRun streams what the run prints to a page, from the place on that it has
 // come to, until it goes away, is signed out, or the server shuts down.
 func (s *Site) watchRun(w http.ResponseWriter, r *http.Request) error {
-	_, leave := s.live.watch() // it counts as one of those that follow
-	if leave == nil {
-		return &barograph.Error{Kind: barograph.KindUnavailable, Message: fmt.Sprintf("%d pages follow what happens already, no more can.", s.live.most), RetryAfter: time.Minute}
+	_, leave, err := s.takeStream(r) // it counts as one of those that follow
+	if err != nil {
+		return err
 	}
 	defer leave()
 	ctx, release := s.untilClosed(r.Context())
 	defer release()
 	out := newStream(w)
-	err, checked := out.comment("watching"), time.Now()
+	err = out.comment("watching")
+	checked := time.Now()
 	for from := placeOfWatcher(r); err == nil && ctx.Err() == nil; {
 		var news barograph.RunOutput
 		if news, err = s.newsOfRun(ctx, from); err != nil || ctx.Err() != nil {
 			break
 		}
 		if now := time.Now(); now.Sub(checked) >= liveKeepAlive {
-			if checked = now; !s.mayStillRead(r) {
+			if checked = now; s.signedOut(r) {
 				break
 			}
 		}

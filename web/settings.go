@@ -89,7 +89,9 @@ func (s *Site) settings(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (s *Site) versions() []fact {
+	name, _ := s.Server()
 	return []fact{
+		{"Server", name},
 		{"Barograph", cmp.Or(s.Version, "unknown")},
 		{"Go", runtime.Version()},
 		{"System", runtime.GOOS + "/" + runtime.GOARCH},

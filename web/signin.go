@@ -1,6 +1,7 @@
 package web
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -74,10 +75,19 @@ func (s *Site) signedIn(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
+// session tells the script of a page whether its visitor is signed in yet. It is
+// no error not to be: a browser would complain.
+func (s *Site) session(w http.ResponseWriter, r *http.Request) error {
+	w.Header().Set("Content-Type", "application/json")
+	_, _ = fmt.Fprintf(w, `{"signed_in": %t}`, visitorOf(r).SignedIn) // the client may be gone
+	return nil
+}
+
 func (s *Site) signOut(w http.ResponseWriter, r *http.Request) error {
 	if err := s.sessions.end(w, r); err != nil {
 		return err
 	}
+	s.live.nudge() // the other pages of this session
 	http.Redirect(w, r, "/sign-in", http.StatusSeeOther)
 	return nil
 }

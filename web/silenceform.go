@@ -49,7 +49,21 @@ func (s *Site) editSilence(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.showSilenceForm(w, r, http.StatusOK, silenceForm{Form: formOfSilence(silence, visitorOf(r)), Silence: silence})
+	return s.showSilenceForm(w, r, http.StatusOK, silenceForm{Form: editedSilence(silence, visitorOf(r)).filled(), Silence: silence})
+}
+
+// storedSilence is the one that the request edits, as it is by now.
+func (s *Site) storedSilence(r *http.Request) (edited, error) {
+	silence, err := s.Silences.Silence(r.Context(), idOf[barograph.SilenceID](r))
+	return editedSilence(silence, visitorOf(r)), err
+}
+
+// editedSilence is the silence as its form has it.
+func editedSilence(s barograph.Silence, who visitor) edited {
+	return edited{
+		Noun: "silence", Path: silencePath(s.ID), Version: manage.VersionOf(manage.InputOfSilence(s)), Form: formOfSilence(s, who),
+		At: s.UpdatedAt, Kind: "silence", ID: string(s.ID),
+	}
 }
 
 func formOfSilence(s barograph.Silence, who visitor) form {
@@ -101,16 +115,18 @@ func (s *Site) takeSilence(w http.ResponseWriter, r *http.Request, old barograph
 			saved, err = s.Manage.Silences.Create(r.Context(), in)
 		} else {
 			done = "silence-saved"
+			in.Basis = f.basis()
 			saved, err = s.Manage.Silences.Replace(r.Context(), id, in)
 		}
 		if err == nil {
 			return redirect(w, r, silencePath(saved.ID), done)
 		}
+		err = s.noticeChange(r, &f, err, s.storedSilence)
 		if err := f.take(renamed(err, f), silenceFields()); err != nil {
 			return err
 		}
 	}
-	return s.showSilenceForm(w, r, http.StatusUnprocessableEntity, silenceForm{Form: f, Silence: old})
+	return s.showSilenceForm(w, r, f.status(), silenceForm{Form: f, Silence: old})
 }
 
 func silenceFields() func(string) bool {

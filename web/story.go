@@ -29,6 +29,7 @@ type story struct {
 	Prediction *barograph.Prediction
 	Breach     *barograph.Breach
 	Said       []barograph.Announcement // oldest first
+	Silenced   []silencing
 }
 
 // judge finds out what the rule was then, from the events of then if there are
@@ -60,11 +61,23 @@ func (t *story) open() bool {
 	return t.Prediction != nil && t.Prediction.State == barograph.PredictionOpen
 }
 
-// span returns from when to when the story is told: as long before it as it took.
-func (t *story) span(now time.Time) (from, until time.Time) {
+// begin returns when the story begins: now, if there is none.
+func (t *story) begin(now time.Time) time.Time {
 	begin := now
 	if t.Prediction != nil {
-		begin, until = t.Prediction.OpenedAt, later(t.Prediction.ClosedAt, t.Prediction.First.ETA.Late)
+		begin = t.Prediction.OpenedAt
+	}
+	if t.Breach != nil && t.Breach.StartedAt.Before(begin) {
+		begin = t.Breach.StartedAt
+	}
+	return begin
+}
+
+// span returns from when to when the story is told: as long before it as it took.
+func (t *story) span(now time.Time) (from, until time.Time) {
+	begin := t.begin(now)
+	if t.Prediction != nil {
+		until = later(t.Prediction.ClosedAt, t.Prediction.First.ETA.Late)
 		if t.open() {
 			until = later(later(until, now), t.Prediction.Latest.ETA.Late)
 		}
@@ -73,9 +86,6 @@ func (t *story) span(now time.Time) (from, until time.Time) {
 		ended := t.Breach.EndedAt
 		if ended.IsZero() {
 			ended = now
-		}
-		if t.Breach.StartedAt.Before(begin) {
-			begin = t.Breach.StartedAt
 		}
 		until = later(until, ended)
 	}
@@ -107,6 +117,7 @@ func (s *Site) draw(ctx context.Context, t *story, who visitor, points int) (c c
 		lacks = append(lacks, lack)
 	}
 	t.mark(&c)
+	t.shade(&c, who.Now)
 	return c, lacks
 }
 
@@ -184,6 +195,13 @@ func (s *Site) storyMeasured(ctx context.Context, c *chart.Chart, t *story, poin
 	if len(c.History) == 0 {
 		return "What was measured then is not stored any more."
 	}
+	const little = 20 // parts of the picture, of which the first may be without values
+	if first, begin := c.History[0].At, t.begin(now); first.Sub(c.From) > c.Until.Sub(c.From)/little {
+		c.From = first
+		if begin.Before(first) {
+			c.From = begin
+		}
+	}
 	return ""
 }
 
@@ -250,17 +268,23 @@ type storyFigure struct {
 	Picture template.HTML
 	Caption string
 	Lacks   []string
+	// Silenced are the hatched times.
+	Silenced []silencedRow
 }
 
 // figureOf draws the story for a page.
 func (s *Site) figureOf(ctx context.Context, t *story, who visitor) (storyFigure, error) {
 	c, lacks := s.draw(ctx, t, who, storyPoints)
 	picture, err := inline(c)
+	caption := t.caption()
+	if from, _ := t.span(who.Now); c.From.After(from) {
+		caption += " " + nothingBefore(c.History[0].At, who.Now, who.Zone)
+	}
 	class := "story"
 	if !t.open() {
 		class += " said"
 	}
-	return storyFigure{Class: class, Picture: picture, Caption: t.caption(), Lacks: lacks}, err
+	return storyFigure{Class: class, Picture: picture, Caption: caption, Lacks: lacks, Silenced: who.silencedRows(t.Silenced)}, err
 }
 
 // caption says what the lines are.

@@ -9,7 +9,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/barograph/barograph"
 	"github.com/barograph/barograph/internal/manage"
@@ -58,7 +57,21 @@ func (s *Site) editSubscription(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.showSubscriptionForm(w, r, http.StatusOK, formOfSubscription(sub), sub.ID, -1)
+	return s.showSubscriptionForm(w, r, http.StatusOK, editedSubscription(sub).filled(), sub.ID, -1)
+}
+
+// storedSubscription is the one that the request edits, as it is by now.
+func (s *Site) storedSubscription(r *http.Request) (edited, error) {
+	sub, err := s.Subscriptions.Subscription(r.Context(), idOf[barograph.SubscriptionID](r))
+	return editedSubscription(sub), err
+}
+
+// editedSubscription is the subscription as its form has it.
+func editedSubscription(s barograph.Subscription) edited {
+	return edited{
+		Noun: "subscription", Path: pathOf(s.ID), Version: manage.VersionOf(manage.InputOfSubscription(s)), Form: formOfSubscription(s),
+		At: s.UpdatedAt, Kind: "subscription", ID: string(s.ID),
+	}
 }
 
 func (s *Site) createSubscription(w http.ResponseWriter, r *http.Request) error {
@@ -89,10 +102,8 @@ func (s *Site) takeSubscription(w http.ResponseWriter, r *http.Request, id barog
 		removeEndpoint(f, f.Value("remove"))
 		return s.showSubscriptionForm(w, r, http.StatusOK, f, id, 0)
 	}
-	if err := s.noticeChange(r.Context(), &f, id); err != nil {
-		return err
-	}
 	in := readSubscription(&f)
+	in.Basis = f.basis()
 	if f.Wrong() { // what else is wrong is told at once
 		err = s.Manage.Subscriptions.Check(r.Context(), id, in)
 	} else {
@@ -102,30 +113,12 @@ func (s *Site) takeSubscription(w http.ResponseWriter, r *http.Request, id barog
 			return s.savedSubscription(w, r, id == "", saved, made(secrets, in))
 		}
 	}
+	err = s.noticeChange(r, &f, err, s.storedSubscription)
 	if err := f.take(byField(err), knownToSubscription); err != nil {
 		return err
 	}
-	return s.showSubscriptionForm(w, r, http.StatusUnprocessableEntity, f, id, -1)
+	return s.showSubscriptionForm(w, r, f.status(), f, id, -1)
 }
-
-// noticeChange tells whoever changes a subscription that somebody else did since
-// the form was made.
-func (s *Site) noticeChange(ctx context.Context, f *form, id barograph.SubscriptionID) error {
-	if id == "" {
-		return nil
-	}
-	sub, err := s.Subscriptions.Subscription(ctx, id)
-	if err != nil {
-		return err
-	}
-	if now := stampOf(sub.UpdatedAt); f.Value("updated_at") != now {
-		f.set("updated_at", now)
-		f.Problem[""] = "Somebody changed this subscription since you opened the form. Nothing was saved yet: save again to put yours in its place."
-	}
-	return nil
-}
-
-func stampOf(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
 
 // made returns the secrets that were made, not given.
 func made(secrets []manage.EndpointSecret, in manage.SubscriptionInput) []manage.EndpointSecret {
@@ -245,7 +238,7 @@ func formOfSubscription(s barograph.Subscription) form {
 	for name, value := range map[string]string{
 		"name": s.Name, "min_severity": string(s.MinSeverity), "only": string(s.Only), "group_by": strings.Join(s.GroupBy, ", "),
 		"group_wait": s.GroupWait.String(), "group_interval": s.GroupInterval.String(), "repeat_interval": s.RepeatInterval.String(),
-		"sms_overflow_to": strings.Join(s.SMSOverflowTo, ", "), "updated_at": stampOf(s.UpdatedAt),
+		"sms_overflow_to": strings.Join(s.SMSOverflowTo, ", "),
 	} {
 		f.set(name, value)
 	}

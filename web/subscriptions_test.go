@@ -177,17 +177,8 @@ func TestSubscriptionForm(t *testing.T) {
 	}
 	again := in.see(sub + "/edit")
 	before, after := filledIn(edit), filledIn(again)
-	delete(before, "updated_at")
-	delete(after, "updated_at")
 	if before.Encode() != after.Encode() {
 		t.Errorf("saving without a change changed\n%s to\n%s", before.Encode(), after.Encode())
-	}
-	stale := filledIn(edit)
-	stale.Set("name", "by somebody else")
-	if answer := in.post(sub+"/edit", stale); answer.status != http.StatusUnprocessableEntity || !strings.Contains(answer.text, "Somebody changed this subscription") || answer.kept("name") != "by somebody else" {
-		t.Errorf("an old form: status %d: %s", answer.status, answer.text)
-	} else if answer := in.post(sub+"/edit", filledIn(answer)); answer.status != http.StatusSeeOther {
-		t.Errorf("saving again: status %d: %s", answer.status, answer.text)
 	}
 }
 
@@ -202,6 +193,12 @@ func filledIn(s shown) url.Values {
 			if attribute(n, "type") != "checkbox" || has(n, "checked") {
 				values.Add(name, attribute(n, "value"))
 			}
+		case n.Data == "textarea":
+			text := ""
+			if n.FirstChild != nil {
+				text = strings.TrimPrefix(n.FirstChild.Data, "\n")
+			}
+			values.Add(name, text)
 		case n.Data == "select":
 			chosen := ""
 			for o := range n.Descendants() {

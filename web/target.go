@@ -12,7 +12,10 @@ import (
 	"github.com/barograph/barograph/internal/manage"
 )
 
-const mostOfTarget = 10 // predictions, and breaches, on a target's page
+const (
+	mostOfTarget = 10  // predictions, and breaches, on a target's page
+	mostOfPath   = 800 // points of a line
+)
 
 // targetData is what the page of a target shows.
 type targetData struct {
@@ -22,7 +25,6 @@ type targetData struct {
 	Figures  []figure
 	Facts    []fact
 	Tags     []string
-	Ranges   []rangeLink
 	Path     targetPath
 	Rules    []ruleLink // of its series
 
@@ -47,20 +49,22 @@ func (s *Site) target(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	during := rangeOf(r, rangePlace{path: "/targets/" + string(t.ID), anchor: "path", usual: "3h", points: mostOfPath})
+	if to := during.elsewhere(r); to != "" {
+		return redirect(w, r, to, "")
+	}
 	d := targetData{Target: t, Facts: factsOfTarget(t), Tags: tagsOf(t.Labels)}
 	d.Facts = append(d.Facts, fact{"Added", who.At(t.CreatedAt).Text}, fact{"Changed", who.At(t.UpdatedAt).Text})
 	if err := s.addReadings(ctx, &d, who); err != nil {
 		return err
 	}
-	length := rangeOf(r.URL.Query().Get("range"))
-	d.Ranges = rangeLinks("/targets/"+string(t.ID), length)
 	if err := s.addWarnings(ctx, &d, who); err != nil {
 		return err
 	}
-	if d.Path, err = s.pathOf(ctx, t, length, who); err != nil {
+	if d.Path, err = s.pathOf(ctx, t, during, who); err != nil {
 		return err
 	}
-	return s.show(w, r, http.StatusOK, page{Title: t.Name, Section: "/targets", Template: "target", Data: d})
+	return s.show(w, r, during.status(), page{Title: t.Name, Section: "/targets", Template: "target", Data: d})
 }
 
 func (s *Site) targetAt(r *http.Request) (barograph.Target, error) {
@@ -192,8 +196,10 @@ func (s *Site) switchTarget(enabled bool, done string) handler {
 		if err != nil {
 			return err
 		}
-		t.Enabled = enabled
-		if _, err := s.Manage.Targets.Replace(r.Context(), t.ID, manage.InputOfTarget(t)); err != nil {
+		in := manage.InputOfTarget(t)
+		in.Basis = manage.VersionOf(in)
+		in.Enabled = &enabled
+		if _, err := s.Manage.Targets.Replace(r.Context(), t.ID, in); err != nil {
 			return fmt.Errorf("change target %s: %w", t.ID, err)
 		}
 		return redirect(w, r, "/targets/"+string(t.ID), done)

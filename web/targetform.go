@@ -64,7 +64,18 @@ func (s *Site) editTarget(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return s.showTargetForm(w, r, http.StatusOK, targetFormData{ID: t.ID, Name: t.Name, Form: formOfTarget(t)})
+	return s.showTargetForm(w, r, http.StatusOK, targetFormData{ID: t.ID, Name: t.Name, Form: editedTarget(t).filled()})
+}
+
+// storedTarget is the one that the request edits, as it is by now.
+func (s *Site) storedTarget(r *http.Request) (edited, error) {
+	t, err := s.targetAt(r)
+	return editedTarget(t), err
+}
+
+// editedTarget is the target as its form has it.
+func editedTarget(t barograph.Target) edited {
+	return edited{Noun: "target", Path: "/targets/" + string(t.ID), Version: manage.VersionOf(manage.InputOfTarget(t)), Form: formOfTarget(t), At: t.UpdatedAt}
 }
 
 // saveTarget changes a target to what was filled in.
@@ -79,14 +90,16 @@ func (s *Site) saveTarget(w http.ResponseWriter, r *http.Request) error {
 	}
 	in := readTarget(&f)
 	if !f.Wrong() {
+		in.Basis = f.basis()
 		if _, err = s.Manage.Targets.Replace(r.Context(), t.ID, in); err == nil {
 			return redirect(w, r, "/targets/"+string(t.ID), "target-saved")
 		}
+		err = s.noticeChange(r, &f, err, s.storedTarget)
 		if err := f.take(err, fieldsOfTarget()); err != nil {
 			return err
 		}
 	}
-	return s.showTargetForm(w, r, http.StatusUnprocessableEntity, targetFormData{ID: t.ID, Name: t.Name, Form: f})
+	return s.showTargetForm(w, r, f.status(), targetFormData{ID: t.ID, Name: t.Name, Form: f})
 }
 
 func (s *Site) showTargetForm(w http.ResponseWriter, r *http.Request, status int, d targetFormData) error {

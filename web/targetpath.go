@@ -14,49 +14,9 @@ import (
 	"github.com/barograph/barograph/internal/chart"
 )
 
-// chartRange is how far back the pictures of a target look, and in which steps.
-type chartRange struct {
-	name         string // in the address
-	label, words string // as a link, and in "in the last …"
-	length, step time.Duration
-}
-
-func chartRanges() []chartRange {
-	return []chartRange{
-		{"3h", "3 h", "3 hours", 3 * time.Hour, 15 * time.Second},
-		{"1d", "1 d", "day", barograph.Day, 2 * time.Minute},
-		{"7d", "7 d", "7 days", barograph.Week, 15 * time.Minute},
-		{"30d", "30 d", "30 days", 30 * barograph.Day, time.Hour},
-		{"400d", "400 d", "400 days", 400 * barograph.Day, 12 * time.Hour},
-	}
-}
-
-// rangeOf returns the range of the name, the day if there is none.
-func rangeOf(name string) chartRange {
-	all := chartRanges()
-	if i := slices.IndexFunc(all, func(r chartRange) bool { return r.name == name }); i >= 0 {
-		return all[i]
-	}
-	return all[0]
-}
-
-// rangeLink leads to a range.
-type rangeLink struct {
-	Text, Path string
-	Current    bool
-}
-
-func rangeLinks(path string, chosen chartRange) []rangeLink {
-	var links []rangeLink
-	for _, r := range chartRanges() {
-		links = append(links, rangeLink{r.label, path + "?range=" + r.name, r.name == chosen.name})
-	}
-	return links
-}
-
 // targetPath is how the way to a target did over a range, in pictures and words.
 type targetPath struct {
-	Range   string
+	Range   timeRange
 	Smoke   template.HTML
 	Caption string
 	Rows    []pathRow
@@ -89,16 +49,19 @@ type pathPoints struct {
 type phasePoints struct{ mean, longest []barograph.Point }
 
 // pathOf draws how the way to the target did.
-func (s *Site) pathOf(ctx context.Context, t barograph.Target, r chartRange, who visitor) (targetPath, error) {
-	points, err := s.readPath(ctx, t, r, who.Now)
+func (s *Site) pathOf(ctx context.Context, t barograph.Target, r timeRange, who visitor) (targetPath, error) {
+	var points pathPoints
+	r, err := r.read(func(r timeRange) (first time.Time, err error) {
+		points, err = s.readPath(ctx, t, r)
+		return firstAt(points.loss, points.rtt), err
+	})
 	if err != nil {
-		return targetPath{}, err
+		return targetPath{Range: r}, err
 	}
-	rounds := roundsOf(points, r.step)
-	p := targetPath{Range: r.words, Caption: pathCaption(rounds, points, r), Rows: pathRows(rounds, points.jitter, r, who), PerPacket: len(points.jitter) > 0}
-	from, until := who.Now.Add(-r.length), who.Now
-	if len(rounds) > 0 {
-		if p.Smoke, err = inline(chart.Smoke{Title: "Round trips to " + t.Name, Rounds: rounds, From: from, Until: until, Zone: who.Zone}); err != nil {
+	rounds := roundsOf(points, r.Step)
+	p := targetPath{Range: r, Caption: pathCaption(rounds, points, r), Rows: pathRows(rounds, points.jitter, r, who), PerPacket: len(points.jitter) > 0}
+	if len(rounds) > 1 { // one is said in words
+		if p.Smoke, err = inline(chart.Smoke{Title: "Round trips to " + t.Name, Rounds: rounds, From: r.From, Until: r.Until, Zone: who.Zone}); err != nil {
 			return p, err
 		}
 	}
@@ -110,13 +73,26 @@ func (s *Site) pathOf(ctx context.Context, t barograph.Target, r chartRange, who
 	return p, err
 }
 
+// firstAt returns when the first point of all is; the zero time if there is none.
+func firstAt(all ...[]barograph.Point) (first time.Time) {
+	for _, points := range all {
+		if len(points) == 0 {
+			continue
+		}
+		if at := time.UnixMilli(points[0].UnixMilli); first.IsZero() || at.Before(first) {
+			first = at
+		}
+	}
+	return first
+}
+
 // readPath reads all series of a target that its pictures need.
-func (s *Site) readPath(ctx context.Context, t barograph.Target, r chartRange, now time.Time) (pathPoints, error) {
+func (s *Site) readPath(ctx context.Context, t barograph.Target, r timeRange) (pathPoints, error) {
 	p := pathPoints{phases: map[string]phasePoints{}}
 	work, ctx := errgroup.WithContext(ctx)
 	read := func(into *[]barograph.Point, metric string, rollup barograph.Rollup) {
 		work.Go(func() error {
-			found, err := s.stepsOf(ctx, t, metric, rollup, r, now)
+			found, err := s.stepsOf(ctx, t, metric, rollup, r)
 			*into = succession(found)
 			return err
 		})
@@ -134,11 +110,11 @@ func (s *Site) readPath(ctx context.Context, t barograph.Target, r chartRange, n
 	read(&p.worst, rttMetric, barograph.RollupMax)
 	var means, longest []barograph.SeriesPoints
 	work.Go(func() (err error) {
-		means, err = s.stepsOf(ctx, t, phaseMetric, barograph.RollupMean, r, now)
+		means, err = s.stepsOf(ctx, t, phaseMetric, barograph.RollupMean, r)
 		return err
 	})
 	work.Go(func() (err error) {
-		longest, err = s.stepsOf(ctx, t, phaseMetric, barograph.RollupMax, r, now)
+		longest, err = s.stepsOf(ctx, t, phaseMetric, barograph.RollupMax, r)
 		return err
 	})
 	err := work.Wait()
@@ -162,9 +138,9 @@ func byPhase(all []barograph.SeriesPoints) map[string][]barograph.SeriesPoints {
 
 // stepsOf reads the series of a target: several if its labels were others before.
 // They are not to be changed.
-func (s *Site) stepsOf(ctx context.Context, t barograph.Target, metric string, rollup barograph.Rollup, r chartRange, now time.Time) ([]barograph.SeriesPoints, error) {
-	q := barograph.Query{Selector: ofTarget(metric, t), From: now.Add(-r.length), To: now.Add(time.Millisecond), Step: r.step, Rollup: rollup}
-	if r.length > barograph.Week {
+func (s *Site) stepsOf(ctx context.Context, t barograph.Target, metric string, rollup barograph.Rollup, r timeRange) ([]barograph.SeriesPoints, error) {
+	q := barograph.Query{Selector: ofTarget(metric, t), From: r.From, To: r.Until.Add(time.Millisecond), Step: r.Step, Rollup: rollup}
+	if !r.Chosen && r.Length() > barograph.Week {
 		return ifThere(ctx, s, func(ctx context.Context) ([]barograph.SeriesPoints, error) { return s.rolledUp.read(ctx, s.Samples, q) })
 	}
 	return s.measuredIf(ctx, q)

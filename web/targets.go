@@ -1,10 +1,8 @@
 package web
 
 import (
-	"bytes"
 	"cmp"
 	"context"
-	"errors"
 	"html/template"
 	"net/http"
 	"net/url"
@@ -20,6 +18,8 @@ const (
 	targetsPerPage = 50
 	trendLength    = 6 * time.Hour
 	trendStep      = 10 * time.Minute
+	trendYoung     = 3 // parts of the length: what is younger than one is drawn alone
+	trendYoungStep = time.Minute
 )
 
 // targetsData is what the list of targets shows.
@@ -159,10 +159,54 @@ func (all readings) words(metric string, of probed) string {
 	return barograph.Reading(metric, one.Value)
 }
 
-// trends draws the round trip times of the last hours, small.
+// trends draws the round trip times of the last hours, small. What is younger is
+// drawn from its first value on, in finer steps.
 func (s *Site) trends(ctx context.Context, targets []barograph.Target, now time.Time) (map[probed]template.HTML, error) {
+	all, err := s.trendsSince(ctx, targets, now.Add(-trendLength), trendStep, now)
+	if err != nil {
+		return nil, err
+	}
+	drawn := make(map[probed]template.HTML, len(all))
+	var young []barograph.Target
+	begin := now
+	for _, t := range targets {
+		points := all[probedBy(t)]
+		if len(points) == 0 {
+			continue
+		}
+		if first := points[0].At.Add(-trendStep / 2); now.Sub(first) < trendLength/trendYoung {
+			young = append(young, t)
+			if first.Before(begin) {
+				begin = first
+			}
+			continue
+		}
+		if drawn[probedBy(t)], err = drawTrend(points, now.Add(-trendLength), now); err != nil {
+			return nil, err
+		}
+	}
+	if len(young) == 0 {
+		return drawn, nil
+	}
+	all, err = s.trendsSince(ctx, young, begin, trendYoungStep, now)
+	if err != nil {
+		return nil, err
+	}
+	for key, points := range all {
+		if len(points) < 2 { // the row says it
+			continue
+		}
+		if drawn[key], err = drawTrend(points, points[0].At, now); err != nil {
+			return nil, err
+		}
+	}
+	return drawn, nil
+}
+
+// trendsSince reads the round trip times of targets.
+func (s *Site) trendsSince(ctx context.Context, targets []barograph.Target, from time.Time, step time.Duration, now time.Time) (map[probed][]chart.Point, error) {
 	found, err := s.measuredIf(ctx, barograph.Query{
-		Selector: ofTargets("probe_rtt_seconds", targets), From: now.Add(-trendLength), To: now, Step: trendStep, Rollup: barograph.RollupMean,
+		Selector: ofTargets("probe_rtt_seconds", targets), From: from, To: now, Step: step, Rollup: barograph.RollupMean,
 	})
 	if err != nil {
 		return nil, err
@@ -171,16 +215,17 @@ func (s *Site) trends(ctx context.Context, targets []barograph.Target, now time.
 	for _, one := range found {
 		series[probedOf(one.Series)] = append(series[probedOf(one.Series)], one)
 	}
-	drawn := make(map[probed]template.HTML, len(series))
+	points := make(map[probed][]chart.Point, len(series))
 	for key, all := range series {
-		c := chart.Chart{Unit: chart.UnitSeconds, From: now.Add(-trendLength), Until: now, History: pointsOf(succession(all), trendStep)}
-		var b bytes.Buffer
-		if err := c.Spark(&b); err != nil && !errors.Is(err, chart.ErrEmpty) {
-			return nil, err
+		if one := succession(all); len(one) > 0 {
+			points[key] = pointsOf(one, step)
 		}
-		drawn[key] = template.HTML(b.String()) //nolint:gosec // chart escapes all texts
 	}
-	return drawn, nil
+	return points, nil
+}
+
+func drawTrend(points []chart.Point, from, until time.Time) (template.HTML, error) {
+	return drawn(chart.Chart{Unit: chart.UnitSeconds, From: from, Until: until, History: points}.Spark)
 }
 
 // kindOptions are the kinds of probes, behind one that means any or none.

@@ -14,8 +14,6 @@ import (
 	"time"
 
 	"github.com/barograph/barograph"
-	"github.com/barograph/barograph/internal/app"
-	"github.com/barograph/barograph/internal/configdb"
 	"github.com/barograph/barograph/test/harness"
 )
 
@@ -198,7 +196,7 @@ func TestTargetPage(t *testing.T) {
 	if !strings.Contains(html.UnescapeString(shown.body), wantLink) {
 		t.Errorf("no link %s", wantLink)
 	}
-	for _, name := range []string{"3h", "1d", "7d", "30d", "400d", "nonsense"} {
+	for _, name := range []string{"3h", "1d", "7d", "30d", "400d", "36h"} {
 		in.see(path+"?range="+name, "there and back")
 	}
 	in.see("/targets/"+string(call.ID), "TLS handshake", "30 %", "5 d", "Where the time goes", "make a rule for the certificate")
@@ -335,54 +333,17 @@ func regexpOf(text string) string {
 	return strings.NewReplacer("(", `\(`, ")", `\)`, "{", `\{`, ".", `\.`).Replace(text)
 }
 
-// TestManyTargetsAreFast: of a thousand targets, and of a history of 400 days.
-func TestManyTargetsAreFast(t *testing.T) {
-	if raceDetector {
-		t.Skip("under the race detector nothing is fast")
-	}
-	dir := t.TempDir()
-	db, err := configdb.Open(t.Context(), configdb.DefaultConfig(), configdb.Deps{Dir: dir})
-	if err != nil {
-		t.Fatal(err)
-	}
-	const many = 1000
-	for n := range many {
-		one := barograph.Target{
-			ID: barograph.TargetID(fmt.Sprintf("tgt_%026d", n)), Name: fmt.Sprintf("target-%04d.example.com", n), Kind: barograph.ProbeHTTP, Address: "http://127.0.0.1:9/",
-			Interval: barograph.Duration(5 * time.Minute), Timeout: barograph.Duration(time.Second), Count: 1, Enabled: true,
-		}
-		if err := db.CreateTarget(t.Context(), one); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := db.Close(); err != nil {
-		t.Fatal(err)
-	}
-	cfg := harness.Config()
-	cfg.Agent.Enabled = false
-	d := &desk{harness.Start(t, app.Options{Config: cfg, Bare: true, Dir: dir}), t}
+// fillTargets has each target of a large fleet measure for ten minutes.
+func fillTargets(tb testing.TB, d *desk) {
+	tb.Helper()
 	now := time.Now()
 	for _, ago := range []time.Duration{10 * time.Minute, 8 * time.Minute, 6 * time.Minute, 4 * time.Minute, 2 * time.Minute, 0} {
 		var lines strings.Builder
-		for n := range many {
+		for n := range manyTargets {
 			for _, metric := range []string{"probe_loss_ratio", "probe_rtt_seconds", "probe_certificate_expires_in_seconds"} {
 				fmt.Fprintf(&lines, "%s,kind=http,target=target-%04d.example.com value=0.5 %d\n", metric, n, now.Add(-ago).UnixMilli())
 			}
 		}
-		d.Call(t, http.MethodPost, "/api/v2/write?precision=ms", d.Token, lines.String(), nil)
-	}
-	in := d.as(barograph.RoleViewer)
-	for _, path := range []string{"/targets", "/targets?state=loss", "/targets/tgt_00000000000000000000000007?range=400d"} {
-		best := time.Hour
-		for range 5 {
-			status, size, took := in.load(t.Context(), path)
-			if best = min(best, took); status != http.StatusOK || size > mostBytes {
-				t.Errorf("%s: status %d, %d bytes", path, status, size)
-			}
-		}
-		t.Logf("%s took %s", path, best)
-		if best > mostTime {
-			t.Errorf("%s took %s, want at most %s", path, best, mostTime)
-		}
+		d.Call(tb, http.MethodPost, "/api/v2/write?precision=ms", d.Token, lines.String(), nil)
 	}
 }

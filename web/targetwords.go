@@ -4,6 +4,7 @@ import (
 	"html/template"
 	"math"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/barograph/barograph"
@@ -45,21 +46,21 @@ func sumOf(rounds []chart.Round) pathSum {
 const rttMetric, lossMetric, jitterMetric = "probe_rtt_seconds", "probe_loss_ratio", "probe_jitter_seconds"
 
 // pathCaption says in words what is to be seen.
-func pathCaption(rounds []chart.Round, p pathPoints, r chartRange) string {
+func pathCaption(rounds []chart.Round, p pathPoints, r timeRange) string {
 	if len(rounds) == 0 {
 		return ""
 	}
 	sum := sumOf(rounds)
-	words := "In the last " + r.words + ": "
+	words := r.Sentence() + ": "
 	if math.IsNaN(sum.median) {
-		return words + "nothing came back."
+		return strings.TrimSpace(words + "nothing came back. " + r.Began)
 	}
 	words += "usually " + barograph.Reading(rttMetric, sum.median) + " there and back, from " + barograph.Reading(rttMetric, sum.least) + " to " +
 		barograph.Reading(rttMetric, sum.most) + "; " + lossWords(sum.loss) + " lost."
 	if len(p.jitter) > 0 {
 		words += " The light smoke reaches from the best to the worst packet, the dark one as far as they usually differ."
 	}
-	return words
+	return strings.TrimSpace(words + " " + r.Began)
 }
 
 // lossWords writes a share so that little is not taken for nothing.
@@ -76,8 +77,8 @@ func lossWords(share float64) string {
 const mostPathRows = 24
 
 // pathRows sums up the rounds in parts of the range, the newest first.
-func pathRows(rounds []chart.Round, jitter []barograph.Point, r chartRange, who visitor) []pathRow {
-	part := r.length / mostPathRows
+func pathRows(rounds []chart.Round, jitter []barograph.Point, r timeRange, who visitor) []pathRow {
+	part := max(r.Length()/mostPathRows, time.Minute)
 	var rows []pathRow
 	for end := len(rounds); end > 0; {
 		begin := rounds[end-1].At.Truncate(part)
@@ -111,13 +112,13 @@ func meanWithin(points []barograph.Point, from, to time.Time) (mean float64, ok 
 }
 
 // jitterChart draws the jitter of pings.
-func jitterChart(t barograph.Target, p pathPoints, r chartRange, who visitor) (template.HTML, error) {
-	if len(p.jitter) == 0 {
+func jitterChart(t barograph.Target, p pathPoints, r timeRange, who visitor) (template.HTML, error) {
+	if len(p.jitter) < 2 {
 		return "", nil
 	}
 	return inline(chart.Chart{
-		Title: "Jitter of " + t.Name, Unit: chart.UnitSeconds, History: pointsOf(p.jitter, r.step),
-		From: who.Now.Add(-r.length), Until: who.Now, Zone: who.Zone,
+		Title: "Jitter of " + t.Name, Unit: chart.UnitSeconds, History: pointsOf(p.jitter, r.Step),
+		From: r.From, Until: r.Until, Zone: who.Zone,
 	})
 }
 
@@ -153,9 +154,9 @@ func phaseNames() []option {
 }
 
 // drawPhases draws the phases as lines, and sums them up.
-func drawPhases(t barograph.Target, phases map[string]phasePoints, r chartRange, who visitor) (template.HTML, []phaseRow, error) {
+func drawPhases(t barograph.Target, phases map[string]phasePoints, r timeRange, who visitor) (template.HTML, []phaseRow, error) {
 	picture := chart.Chart{
-		Title: "Phases of calls of " + t.Name, Unit: chart.UnitSeconds, From: who.Now.Add(-r.length), Until: who.Now, Zone: who.Zone,
+		Title: "Phases of calls of " + t.Name, Unit: chart.UnitSeconds, From: r.From, Until: r.Until, Zone: who.Zone,
 	}
 	var rows []phaseRow
 	var means []float64
@@ -165,7 +166,7 @@ func drawPhases(t barograph.Target, phases map[string]phasePoints, r chartRange,
 		if len(points.mean) == 0 {
 			continue
 		}
-		picture.Series = append(picture.Series, chart.Series{Name: name.Text, Points: pointsOf(points.mean, r.step)})
+		picture.Series = append(picture.Series, chart.Series{Name: name.Text, Points: pointsOf(points.mean, r.Step)})
 		mean, _ := meanAndMost(points.mean)
 		_, longest := meanAndMost(points.longest)
 		all += mean
@@ -175,6 +176,7 @@ func drawPhases(t barograph.Target, phases map[string]phasePoints, r chartRange,
 	if len(rows) < 2 { // one phase is the round trip
 		return "", nil, nil
 	}
+	picture.Series = slices.DeleteFunc(picture.Series, func(s chart.Series) bool { return len(s.Points) < 2 })
 	for i := range rows {
 		rows[i].Share = barograph.Percent(means[i] / max(all, math.SmallestNonzeroFloat64))
 	}

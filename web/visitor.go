@@ -49,11 +49,14 @@ func (s *Site) identify(w http.ResponseWriter, r *http.Request) (visitor, error)
 	return v, err
 }
 
-// mayStillRead reports whether the visitor, whom a stream goes to, is let in yet. As
-// long as the database doesn't say that, it goes on.
-func (s *Site) mayStillRead(r *http.Request) bool {
+// signedOut reports whether the visitor, whom a stream goes to, is not signed in any
+// more. As long as the database doesn't say that, the stream goes on.
+func (s *Site) signedOut(r *http.Request) bool {
 	token, err := s.sessions.again(r)
-	return err != nil || token.Role.Allows(barograph.RoleViewer) || token.Role == "" && s.Config.AnonymousViewer
+	if err != nil || token.Role.Allows(barograph.RoleViewer) {
+		return false
+	}
+	return visitorOf(r).SignedIn || !s.Config.AnonymousViewer
 }
 
 func zoneOf(r *http.Request) *time.Location {

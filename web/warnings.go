@@ -44,7 +44,7 @@ type breachRow struct {
 func (v visitor) predictionRow(p barograph.Prediction, rule barograph.Rule) predictionRow {
 	row := predictionRow{
 		Prediction: p, Path: predictionPath(p.ID), Place: p.Series.Place(), Limit: limitOf(p.Series.Metric, rule),
-		Value: barograph.Reading(p.Series.Metric, p.Latest.Value), ETA: v.ETA(&p.Latest.ETA), Said: v.At(p.Latest.At), Opened: v.At(p.OpenedAt), Closed: v.At(p.ClosedAt),
+		Value: valueOf(p.Series.Metric, p.Latest.Value, rule), ETA: v.ETA(&p.Latest.ETA), Said: v.At(p.Latest.At), Opened: v.At(p.OpenedAt), Closed: v.At(p.ClosedAt),
 		State: stateOf(p), Outcome: outcomeOf(p),
 		// The address changes with what is announced, so that the picture may be kept.
 		Spark: predictionPath(p.ID) + "/spark.svg?at=" + p.Latest.At.UTC().Format(time.RFC3339),
@@ -60,7 +60,7 @@ func (v visitor) predictionRow(p barograph.Prediction, rule barograph.Rule) pred
 
 func (v visitor) breachRow(b barograph.Breach, rule barograph.Rule) breachRow {
 	row := breachRow{
-		Breach: b, Path: breachPath(b.ID), Place: b.Series.Place(), Limit: limitOf(b.Series.Metric, rule), Value: barograph.Reading(b.Series.Metric, b.Value),
+		Breach: b, Path: breachPath(b.ID), Place: b.Series.Place(), Limit: limitOf(b.Series.Metric, rule), Value: valueOf(b.Series.Metric, b.Value, rule),
 		Started: v.At(b.StartedAt), Ended: v.At(b.EndedAt), Foreseen: foreseen(b),
 	}
 	if !b.EndedAt.IsZero() {
@@ -127,6 +127,14 @@ func limitOf(metric string, rule barograph.Rule) string {
 		return "beyond a limit that is gone"
 	}
 	return rule.Operator.Beyond(metric, rule.Limit)
+}
+
+// valueOf writes a value that stands beside the limit.
+func valueOf(metric string, v float64, rule barograph.Rule) string {
+	if rule.ID == "" {
+		return barograph.Reading(metric, v)
+	}
+	return barograph.ReadingBeside(metric, v, rule.Limit)
 }
 
 // firstOf returns the first of the items, and how many are left out.

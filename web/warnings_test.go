@@ -28,6 +28,12 @@ const hostileText = "<script>alert(1)</script>\"><img src=x onerror=alert(1)>\u2
 
 func openDiary(t *testing.T) *diary {
 	t.Helper()
+	return openDiaryWith(t, func(*app.Config) {}, func(*diary, *configdb.DB) {})
+}
+
+// openDiaryWith has another configuration, and more in its database.
+func openDiaryWith(t *testing.T, change func(*app.Config), more func(*diary, *configdb.DB)) *diary {
+	t.Helper()
 	d := &diary{now: time.Now().UTC().Truncate(time.Minute)}
 	dir := t.TempDir()
 	db, err := configdb.Open(t.Context(), configdb.DefaultConfig(), configdb.Deps{Dir: dir})
@@ -35,11 +41,13 @@ func openDiary(t *testing.T) *diary {
 		t.Fatal(err)
 	}
 	d.fill(t, db)
+	more(d, db)
 	if err := db.Close(); err != nil {
 		t.Fatal(err)
 	}
 	cfg := harness.Config()
 	cfg.Agent.Enabled = false
+	change(&cfg)
 	d.desk = &desk{harness.Start(t, app.Options{Config: cfg, Bare: true, Dir: dir}), t}
 	d.measure(t, "db-1")
 	d.measure(t, "db-2")

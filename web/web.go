@@ -60,6 +60,9 @@ type Options struct {
 	// Stations returns each station with the reason why it does not work, "" if
 	// it does.
 	Stations func(ctx context.Context) map[string]string
+	// Server returns what this server is called among those on its database, and how
+	// many others there are.
+	Server func() (name string, others int)
 	// ReadTargets reads a targets file; what is wrong with it is told with the line.
 	ReadTargets func(name string, file []byte) ([]barograph.Target, error)
 
@@ -78,7 +81,7 @@ func (o Options) validate() error {
 		"Manage": o.Manage == nil, "Hosts": o.Hosts == nil, "Checks": o.Checks == nil, "Targets": o.Targets == nil, "Rules": o.Rules == nil, "Sources": o.Sources == nil, "Series": o.Series == nil,
 		"Samples": o.Samples == nil, "Subscriptions": o.Subscriptions == nil, "Deliveries": o.Deliveries == nil, "Silences": o.Silences == nil, "Events": o.Events == nil, "Predictions": o.Predictions == nil,
 		"Forecasts": o.Forecasts == nil, "Curves": o.Curves == nil, "Scorecards": o.Scorecards == nil, "Tokens": o.Tokens == nil, "Audit": o.Audit == nil,
-		"AgentScript": o.AgentScript == nil, "Runs": o.Runs == nil, "RunFiles": o.RunFiles == nil, "Stations": o.Stations == nil, "ReadTargets": o.ReadTargets == nil,
+		"AgentScript": o.AgentScript == nil, "Runs": o.Runs == nil, "RunFiles": o.RunFiles == nil, "Stations": o.Stations == nil, "Server": o.Server == nil, "ReadTargets": o.ReadTargets == nil,
 		"Sessions": o.Sessions == nil, "SignIn": o.SignIn == nil,
 		"Subscriber": o.Subscriber == nil, "Clock": o.Clock == nil, "Logger": o.Logger == nil, "Set": o.Set == nil,
 	} {
@@ -116,7 +119,10 @@ func New(opts Options) (*Site, error) {
 	s.live.heard = s.overview.hear
 	s.stations = &stationWatch{ask: opts.Stations}
 	s.sessions = newSessions(opts.Sessions, opts.Config.SessionLength.Std(), opts.Clock, opts.Logger)
-	opts.Manage.WhenKeysChange(s.sessions.forget)
+	opts.Manage.WhenKeysChange(func() {
+		s.sessions.forget()
+		s.live.nudge()
+	})
 	var err error
 	if s.assets, err = loadAssets(); err != nil {
 		return nil, fmt.Errorf("load the style sheet and the script: %w", err)

@@ -2,6 +2,7 @@ package app
 
 import (
 	"net/http"
+	"os"
 	"strings"
 
 	"github.com/barograph/barograph"
@@ -22,6 +23,7 @@ func (a *App) addPages(p *parts, resources *api.API) (*web.Site, error) {
 		Forecasts: wholeForecasts{others, p.forecaster}, Curves: p.curves, Scorecards: p.db, Tokens: p.db, Audit: p.db,
 		Runs: a.addRuns(), RunFiles: probes.ConfigFiles{Dir: a.cfg.Web.Configs},
 		AgentScript: agent.Script(), Stations: resources.Stations, ReadTargets: a.readTargets,
+		Server:   func() (string, int) { return serverName(p.servers.ID()), len(p.servers.Others()) },
 		Sessions: p.db, SignIn: resources.SignIn,
 		Subscriber: p.events, Clock: a.clock, Logger: a.log, Set: a.metrics,
 	})
@@ -30,6 +32,15 @@ func (a *App) addPages(p *parts, resources *api.API) (*web.Site, error) {
 	}
 	a.life.add("pages", site.Run)
 	return site, nil
+}
+
+// serverName is what people know a server by: the machine, and the identifier by
+// which messages name it.
+func serverName(id string) string {
+	if machine, err := os.Hostname(); err == nil {
+		return machine + " (" + id + ")"
+	}
+	return id
 }
 
 // readTargets returns the targets of a targets file.

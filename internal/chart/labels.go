@@ -23,7 +23,7 @@ func (d *drawing) labels(a place) {
 			l.taken = append(l.taken, vg.Rectangle{Min: vg.Point{X: left, Y: y - whisker}, Max: vg.Point{X: right, Y: y + whisker}})
 		}
 		if a.ContainsY(y) {
-			l.limit("limit "+d.chart.Unit.Format(lim.Value), y, lim.Operator.Upward())
+			l.limit("limit "+d.chart.Unit.limit(lim.Value), y, lim.Operator.Upward())
 		}
 	}
 	if !d.chart.Now.IsZero() && d.inside(seconds(d.chart.Now)) {

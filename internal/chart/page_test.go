@@ -227,7 +227,7 @@ func TestReadout(t *testing.T) {
 	if got := measured.V[len(measured.V)-1]; got != "80 %" {
 		t.Errorf("last measured: %s", got)
 	}
-	if got := expected.V[len(expected.V)-1]; got != "96.8 % (91.62 % to 102 %)" {
+	if got := expected.V[len(expected.V)-1]; got != "96.8 % (91.6 % to 102 %)" {
 		t.Errorf("last expected: %s", got)
 	}
 	if e := data.Events[1]; e.Label != "predicted" || e.Tone != "warning" {
@@ -394,14 +394,14 @@ func TestFormat(t *testing.T) {
 		value float64
 		want  string
 	}{
-		{chart.UnitRatio, .8734, "87.34 %"},
+		{chart.UnitRatio, .8734, "87.3 %"},
 		{chart.UnitRatio, 0, "0 %"},
 		{chart.UnitBytes, 0, "0 B"},
 		{chart.UnitBytes, 1.25 * (1 << 30), "1.25 GiB"},
 		{chart.UnitSeconds, 0, "0 s"},
-		{chart.UnitSeconds, .01234, "12.34 ms"},
+		{chart.UnitSeconds, .01234, "12.3 ms"},
 		{chart.UnitSeconds, 3 * 86400, "3 d"},
-		{chart.UnitNone, 12345, "12.35k"},
+		{chart.UnitNone, 12345, "12.3k"},
 		{"requests", 0, "0 requests"},
 		{chart.UnitNone, math.NaN(), "–"},
 		{chart.UnitBytes, math.Inf(1), "–"},

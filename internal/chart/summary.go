@@ -23,7 +23,7 @@ func (c Chart) summary() string {
 		said = append(said, fmt.Sprintf("%d series", n))
 	}
 	if c.Limit != nil {
-		said = append(said, "The limit is "+c.Unit.Format(c.Limit.Value))
+		said = append(said, "The limit is "+c.Unit.limit(c.Limit.Value))
 	}
 	if c.ETA != nil {
 		said = append(said, "It is likely to be crossed between "+c.clock(c.ETA.Early)+" and "+c.clock(c.ETA.Late))

@@ -75,7 +75,7 @@ func (t *textChart) layOut(columns, rows int) {
 	t.height = rows - 2
 	at, labels := t.chart.Unit.valueTicks(t.frame.low, t.frame.high, max(2, t.height/2))
 	if l := t.chart.Limit; l != nil && finite(l.Value) {
-		at, labels = append(at, l.Value), append(labels, t.chart.Unit.Format(l.Value))
+		at, labels = append(at, l.Value), append(labels, t.chart.Unit.limit(l.Value))
 	}
 	t.labels = make([]string, t.height)
 	for i, v := range at {

@@ -127,9 +127,14 @@ func formatTick(v, step float64) string {
 	return strconv.FormatFloat(v, 'f', decimals, 64)
 }
 
-// Format writes one value with four significant digits and its unit, as "87.3 %"
+// Format writes one value with three significant digits and its unit, as "87.3 %"
 // or "1.25 GiB"; one that is not finite is a dash.
-func (u Unit) Format(v float64) string {
+func (u Unit) Format(v float64) string { return u.format(v, 3) }
+
+// limit writes a limit, which somebody chose, with one digit more.
+func (u Unit) limit(v float64) string { return u.format(v, 4) }
+
+func (u Unit) format(v float64, digits int) string {
 	if !finite(v) {
 		return "–"
 	}
@@ -138,10 +143,10 @@ func (u Unit) Format(v float64) string {
 		s = u.zero()
 	}
 	v /= s.base()
-	if a := math.Abs(v); a >= 1e4 && a < 1e7 {
+	if a := math.Abs(v); a >= math.Pow10(digits)-.5 && a < 1e7 {
 		return strconv.FormatFloat(v, 'f', 0, 64) + s.name
 	}
-	return strconv.FormatFloat(v, 'g', 4, 64) + s.name
+	return strconv.FormatFloat(v, 'g', digits, 64) + s.name
 }
 
 // zero returns the scale in which nothing is written.

@@ -43,9 +43,10 @@ func (db *DB) CreateCheck(ctx context.Context, c barograph.Check) error {
 	return create(ctx, db, checkTable(), &c)
 }
 
-// UpdateCheck replaces all of a check but when it was created.
-func (db *DB) UpdateCheck(ctx context.Context, c barograph.Check) error {
-	return update(ctx, db, checkTable(), string(c.ID), func(old barograph.Check) barograph.Check {
+// UpdateCheck replaces all of a check but when it was created. Nothing
+// happens if only refuses what it is by now.
+func (db *DB) UpdateCheck(ctx context.Context, c barograph.Check, only ...func(now barograph.Check) error) error {
+	return update(ctx, db, checkTable(), string(c.ID), only, func(old barograph.Check) barograph.Check {
 		c.CreatedAt, c.UpdatedAt = old.CreatedAt, db.touched(c.UpdatedAt, old.UpdatedAt)
 		return c
 	})

@@ -77,9 +77,19 @@ func (db *DB) CreateHost(ctx context.Context, h barograph.Host, key barograph.Ke
 }
 
 // UpdateHost sets the host's name and labels. All else about a host is not for
-// people to change.
-func (db *DB) UpdateHost(ctx context.Context, h barograph.Host) error {
-	return db.setHost(ctx, h.ID, column{"name", &h.Name}, column{"labels", jsonText{&h.Labels}})
+// people to change. Nothing happens if only refuses what it is by now.
+func (db *DB) UpdateHost(ctx context.Context, h barograph.Host, only ...func(now barograph.Host) error) error {
+	return db.write(ctx, func(x *tx) error {
+		t := hostTable()
+		old, err := t.byID(ctx, x, string(h.ID))
+		if err != nil {
+			return err
+		}
+		if err := agreed(only, old); err != nil {
+			return err
+		}
+		return t.set(ctx, x, string(h.ID), column{"name", &h.Name}, column{"labels", jsonText{&h.Labels}})
+	})
 }
 
 // DeleteHost removes the host. Its history stays.

@@ -26,16 +26,31 @@ func create[T any](ctx context.Context, db *DB, t table[T], v *T, further ...col
 	return db.write(ctx, func(x *tx) error { return t.insert(ctx, x, v, further...) })
 }
 
-// update replaces a row with what merge makes of it.
-func update[T any](ctx context.Context, db *DB, t table[T], id string, merge func(old T) T) error {
+// update replaces a row with what merge makes of it, unless one of only has
+// something against what it is by then.
+func update[T any](ctx context.Context, db *DB, t table[T], id string, only []func(now T) error, merge func(old T) T) error {
 	return db.write(ctx, func(x *tx) error {
 		old, err := t.byID(ctx, x, id)
 		if err != nil {
 			return err
 		}
+		if err := agreed(only, old); err != nil {
+			return err
+		}
 		v := merge(old)
 		return t.set(ctx, x, id, t.columns(&v)...)
 	})
+}
+
+// agreed returns what one of only has against changing what is stored. They are
+// asked in the transaction that makes the change, beside which nobody writes.
+func agreed[T any](only []func(now T) error, now T) error {
+	for _, may := range only {
+		if err := may(now); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func remove[T any](ctx context.Context, db *DB, t table[T], id string) error {

@@ -60,9 +60,10 @@ func (db *DB) CreateRule(ctx context.Context, r barograph.Rule) error {
 }
 
 // UpdateRule replaces all of a rule but when it was created and how it is told
-// of. Of one that judges otherwise from now on it says since when.
-func (db *DB) UpdateRule(ctx context.Context, r barograph.Rule) error {
-	return update(ctx, db, ruleTable(), string(r.ID), func(old barograph.Rule) barograph.Rule {
+// of. Of one that judges otherwise from now on it says since when. Nothing happens
+// if only refuses what it is by now.
+func (db *DB) UpdateRule(ctx context.Context, r barograph.Rule, only ...func(now barograph.Rule) error) error {
+	return update(ctx, db, ruleTable(), string(r.ID), only, func(old barograph.Rule) barograph.Rule {
 		r.CreatedAt, r.UpdatedAt = old.CreatedAt, db.touched(r.UpdatedAt, old.UpdatedAt)
 		r.RestoredAt, r.Demoted, r.JudgedSince = old.RestoredAt, old.Demoted, old.JudgedSince
 		if !r.SameJudgement(old) {

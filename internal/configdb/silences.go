@@ -49,12 +49,16 @@ func (db *DB) CreateSilence(ctx context.Context, s barograph.Silence) error {
 
 // UpdateSilence replaces all of a silence but who made it and when. If it is
 // about something else then, what it held back is released with the next
-// ReleaseHeld; whoever sends holds again what it still is about.
-func (db *DB) UpdateSilence(ctx context.Context, s barograph.Silence) error {
+// ReleaseHeld; whoever sends holds again what it still is about. Nothing happens
+// if only refuses what it is by now.
+func (db *DB) UpdateSilence(ctx context.Context, s barograph.Silence, only ...func(now barograph.Silence) error) error {
 	return db.write(ctx, func(x *tx) error {
 		t := silenceTable()
 		old, err := t.byID(ctx, x, string(s.ID))
 		if err != nil {
+			return err
+		}
+		if err := agreed(only, old); err != nil {
 			return err
 		}
 		s := s // as it was given, should this run again

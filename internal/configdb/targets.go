@@ -44,9 +44,10 @@ func (db *DB) CreateTarget(ctx context.Context, t barograph.Target) error {
 	return create(ctx, db, targetTable(), &t)
 }
 
-// UpdateTarget replaces all of a target but when it was created.
-func (db *DB) UpdateTarget(ctx context.Context, t barograph.Target) error {
-	return update(ctx, db, targetTable(), string(t.ID), func(old barograph.Target) barograph.Target {
+// UpdateTarget replaces all of a target but when it was created. Nothing
+// happens if only refuses what it is by now.
+func (db *DB) UpdateTarget(ctx context.Context, t barograph.Target, only ...func(now barograph.Target) error) error {
+	return update(ctx, db, targetTable(), string(t.ID), only, func(old barograph.Target) barograph.Target {
 		t.CreatedAt, t.UpdatedAt = old.CreatedAt, db.touched(t.UpdatedAt, old.UpdatedAt)
 		return t
 	})

@@ -82,7 +82,7 @@ type Hosts interface {
 	Hosts(ctx context.Context, p barograph.Page) ([]barograph.Host, error)
 	Host(ctx context.Context, id barograph.HostID) (barograph.Host, error)
 	CreateHost(ctx context.Context, h barograph.Host, key barograph.KeyHash) error
-	UpdateHost(ctx context.Context, h barograph.Host) error
+	UpdateHost(ctx context.Context, h barograph.Host, only ...func(now barograph.Host) error) error
 	DeleteHost(ctx context.Context, id barograph.HostID) error
 }
 
@@ -105,7 +105,7 @@ type Checks interface {
 	Checks(ctx context.Context, p barograph.Page) ([]barograph.Check, error)
 	Check(ctx context.Context, id barograph.CheckID) (barograph.Check, error)
 	CreateCheck(ctx context.Context, c barograph.Check) error
-	UpdateCheck(ctx context.Context, c barograph.Check) error
+	UpdateCheck(ctx context.Context, c barograph.Check, only ...func(now barograph.Check) error) error
 	DeleteCheck(ctx context.Context, id barograph.CheckID) error
 }
 
@@ -114,7 +114,7 @@ type Targets interface {
 	Targets(ctx context.Context, p barograph.Page) ([]barograph.Target, error)
 	Target(ctx context.Context, id barograph.TargetID) (barograph.Target, error)
 	CreateTarget(ctx context.Context, t barograph.Target) error
-	UpdateTarget(ctx context.Context, t barograph.Target) error
+	UpdateTarget(ctx context.Context, t barograph.Target, only ...func(now barograph.Target) error) error
 	DeleteTarget(ctx context.Context, id barograph.TargetID) error
 }
 
@@ -123,7 +123,7 @@ type Rules interface {
 	Rules(ctx context.Context, p barograph.Page) ([]barograph.Rule, error)
 	Rule(ctx context.Context, id barograph.RuleID) (barograph.Rule, error)
 	CreateRule(ctx context.Context, r barograph.Rule) error
-	UpdateRule(ctx context.Context, r barograph.Rule) error
+	UpdateRule(ctx context.Context, r barograph.Rule, only ...func(now barograph.Rule) error) error
 	DeleteRule(ctx context.Context, id barograph.RuleID) error
 }
 
@@ -228,7 +228,7 @@ type Silences interface {
 	Silences(ctx context.Context, p barograph.Page) ([]barograph.Silence, error)
 	Silence(ctx context.Context, id barograph.SilenceID) (barograph.Silence, error)
 	CreateSilence(ctx context.Context, s barograph.Silence) error
-	UpdateSilence(ctx context.Context, s barograph.Silence) error
+	UpdateSilence(ctx context.Context, s barograph.Silence, only ...func(now barograph.Silence) error) error
 	DeleteSilence(ctx context.Context, id barograph.SilenceID) error
 }
 

@@ -37,6 +37,13 @@ func (x suite) testHosts(t *testing.T) {
 	equal(t, "updated host: what agents said stays", must(db.Host(ctx, b.ID))(t), renamed)
 	equal(t, "host by its new name", must(db.HostByName(ctx, odd))(t), renamed)
 
+	refused := func(now barograph.Host) error {
+		equal(t, "the host that is asked about", now, renamed)
+		return barograph.Errorf(barograph.KindConflict, "changed")
+	}
+	isKind(t, "update", db.UpdateHost(ctx, b, refused), barograph.KindConflict, "changed")
+	equal(t, "host after it was refused", must(db.Host(ctx, b.ID))(t), renamed)
+
 	noError(t, db.DeleteHost(ctx, b.ID))
 	_, err := db.Host(ctx, b.ID)
 	isKind(t, "get", err, barograph.KindNotFound, "host", string(b.ID))

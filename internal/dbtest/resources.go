@@ -14,7 +14,7 @@ type resource[T any, ID ~string] struct {
 	get     func(context.Context, ID) (T, error)
 	list    func(context.Context, barograph.Page) ([]T, error)
 	create  func(context.Context, T) error
-	update  func(context.Context, T) error
+	update  func(context.Context, T, ...func(now T) error) error
 	remove  func(context.Context, ID) error
 	id      func(T) ID
 	rename  func(*T, string)
@@ -37,6 +37,7 @@ func (r resource[T, ID]) test(t *testing.T) {
 
 	r.testConflicts(t, a, b)
 	r.testUpdate(t, b)
+	r.testOnly(t, a)
 	r.testMissing(t)
 
 	noError(t, r.remove(ctx, r.id(c)))
@@ -83,6 +84,24 @@ func (r resource[T, ID]) testUpdate(t *testing.T, v T) {
 	if _, at := r.times(&got); time.Since(*at).Abs() > time.Minute {
 		t.Errorf("updated_at of an updated %s is %s, want now", r.noun, at)
 	}
+}
+
+// testOnly changes nothing if somebody has something against what is stored.
+func (r resource[T, ID]) testOnly(t *testing.T, v T) {
+	t.Helper()
+	if r.stamped { // it compares for itself
+		return
+	}
+	ctx := t.Context()
+	before := must(r.get(ctx, r.id(v)))(t)
+	refused := barograph.Errorf(barograph.KindConflict, "changed")
+	r.rename(&v, "never so")
+	err := r.update(ctx, v, func(now T) error {
+		equal(t, "what is asked about", now, before)
+		return refused
+	})
+	isKind(t, "update", err, barograph.KindConflict, "changed")
+	equal(t, "after it was refused", must(r.get(ctx, r.id(v)))(t), before)
 }
 
 func (r resource[T, ID]) testMissing(t *testing.T) {

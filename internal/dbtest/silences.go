@@ -44,6 +44,13 @@ func (x suite) testSilences(t *testing.T) {
 	edited.CreatedBy, edited.CreatedAt = c.CreatedBy, c.CreatedAt
 	equal(t, "updated: who made it, and when, stays", must(db.Silence(ctx, c.ID))(t), edited)
 
+	refused := func(now barograph.Silence) error {
+		equal(t, "the silence that is asked about", now, edited)
+		return barograph.Errorf(barograph.KindConflict, "changed")
+	}
+	isKind(t, "update", db.UpdateSilence(ctx, c, refused), barograph.KindConflict, "changed")
+	equal(t, "after it was refused", must(db.Silence(ctx, c.ID))(t), edited)
+
 	noError(t, db.DeleteSilence(ctx, b.ID))
 	fires(t, "delete", changed, true)
 	paged(t, list, silenceID, a.ID, c.ID)

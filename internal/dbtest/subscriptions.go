@@ -76,8 +76,8 @@ func (x suite) testRemovedEndpoint(t *testing.T) {
 }
 
 // replace updates a subscription whatever it is by now.
-func replace(db Database) func(context.Context, barograph.Subscription) error {
-	return func(ctx context.Context, s barograph.Subscription) error {
+func replace(db Database) func(context.Context, barograph.Subscription, ...func(barograph.Subscription) error) error {
+	return func(ctx context.Context, s barograph.Subscription, _ ...func(barograph.Subscription) error) error {
 		s.UpdatedAt = time.Time{}
 		return db.UpdateSubscription(ctx, s)
 	}

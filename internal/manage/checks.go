@@ -11,7 +11,8 @@ import (
 type CheckStore interface {
 	Check(ctx context.Context, id barograph.CheckID) (barograph.Check, error)
 	CreateCheck(ctx context.Context, c barograph.Check) error
-	UpdateCheck(ctx context.Context, c barograph.Check) error
+	// UpdateCheck changes nothing if only refuses what is stored by then.
+	UpdateCheck(ctx context.Context, c barograph.Check, only ...func(now barograph.Check) error) error
 	DeleteCheck(ctx context.Context, id barograph.CheckID) error
 }
 
@@ -26,6 +27,7 @@ type CheckInput struct {
 	Labels    barograph.Labels        `json:"labels,omitempty"`
 	Matchers  barograph.Matchers      `json:"matchers,omitempty"`
 	Enabled   *bool                   `json:"enabled,omitempty"` // true
+	Basis     Version                 `json:"-"`
 }
 
 // Checks makes and changes checks.
@@ -56,7 +58,7 @@ func (m Checks) Replace(ctx context.Context, id barograph.CheckID, in CheckInput
 	if err := c.Validate(); err != nil {
 		return barograph.Check{}, err
 	}
-	return c, m.store.UpdateCheck(ctx, c)
+	return c, m.store.UpdateCheck(ctx, c, func(now barograph.Check) error { return in.Basis.holds("check", now.Name, InputOfCheck(now)) })
 }
 
 // Delete removes a check.

@@ -10,7 +10,8 @@ import (
 type HostStore interface {
 	Host(ctx context.Context, id barograph.HostID) (barograph.Host, error)
 	CreateHost(ctx context.Context, h barograph.Host, key barograph.KeyHash) error
-	UpdateHost(ctx context.Context, h barograph.Host) error
+	// UpdateHost changes nothing if only refuses what is stored by then.
+	UpdateHost(ctx context.Context, h barograph.Host, only ...func(now barograph.Host) error) error
 	DeleteHost(ctx context.Context, id barograph.HostID) error
 }
 
@@ -23,6 +24,7 @@ type HostKeys interface {
 type HostInput struct {
 	Name   string           `json:"name"` // unique
 	Labels barograph.Labels `json:"labels,omitempty"`
+	Basis  Version          `json:"-"`
 }
 
 // Hosts enrols and changes hosts.
@@ -60,7 +62,8 @@ func (m Hosts) Replace(ctx context.Context, id barograph.HostID, in HostInput) (
 	if err := h.Validate(); err != nil {
 		return barograph.Host{}, err
 	}
-	if err := m.store.UpdateHost(ctx, h); err != nil {
+	unchanged := func(now barograph.Host) error { return in.Basis.holds("host", now.Name, InputOfHost(now)) }
+	if err := m.store.UpdateHost(ctx, h, unchanged); err != nil {
 		return barograph.Host{}, err
 	}
 	m.holders.tell() // who remembers the key remembers the name

@@ -2,8 +2,6 @@ package manage
 
 import (
 	"fmt"
-	"maps"
-	"slices"
 	"unicode/utf8"
 
 	"github.com/barograph/barograph"
@@ -12,18 +10,16 @@ import (
 // How much may be said. The API's schema says the same, but what comes by
 // another way was not held against it.
 const (
-	maxAddress     = 2048 // of a target or an endpoint
-	maxSecret      = 2048
-	maxRecipient   = 320
-	maxHostName    = 260 // with a port
-	maxPattern     = 1024
-	maxSourceName  = 256
-	maxAnnotation  = 4096
-	maxAnnotations = 32
-	maxChoices     = 100 // statuses and answers of a probe
-	maxEventTypes  = 20
-	maxTexts       = 1_000_000 // a day
-	maxRemark      = 1000
+	maxAddress    = 2048 // of a target or an endpoint
+	maxSecret     = 2048
+	maxRecipient  = 320
+	maxHostName   = 260 // with a port
+	maxPattern    = 1024
+	maxSourceName = 256
+	maxChoices    = 100 // statuses and answers of a probe
+	maxEventTypes = 20
+	maxTexts      = 1_000_000 // a day
+	maxRemark     = 1000
 )
 
 // atMost tells of a text that is too long.
@@ -59,10 +55,6 @@ func judgeTarget(t barograph.Target) error {
 // limitRule tells of what is too long in a rule.
 func limitRule(p *barograph.Problems, r barograph.Rule) {
 	atMost(p, "source", r.Source, maxSourceName)
-	fewEnough(p, "annotations", len(r.Annotations), maxAnnotations)
-	for _, name := range slices.Sorted(maps.Keys(r.Annotations)) {
-		atMost(p, "annotations."+barograph.Clip(name), r.Annotations[name], maxAnnotation)
-	}
 }
 
 // limitSubscription tells of what is too long in a subscription.

@@ -11,7 +11,8 @@ import (
 type RuleStore interface {
 	Rule(ctx context.Context, id barograph.RuleID) (barograph.Rule, error)
 	CreateRule(ctx context.Context, rule barograph.Rule) error
-	UpdateRule(ctx context.Context, rule barograph.Rule) error
+	// UpdateRule changes nothing if only refuses what is stored by then.
+	UpdateRule(ctx context.Context, rule barograph.Rule, only ...func(now barograph.Rule) error) error
 	DeleteRule(ctx context.Context, id barograph.RuleID) error
 }
 
@@ -43,6 +44,7 @@ type RuleInput struct {
 	Labels      barograph.Labels    `json:"labels,omitempty"`
 	Annotations map[string]string   `json:"annotations,omitempty"`
 	Enabled     *bool               `json:"enabled,omitempty"` // true
+	Basis       Version             `json:"-"`
 }
 
 // Rules makes and changes rules.
@@ -110,7 +112,7 @@ func (m Rules) Replace(ctx context.Context, id barograph.RuleID, in RuleInput) (
 	if err := m.Check(ctx, rule); err != nil {
 		return barograph.Rule{}, err
 	}
-	return rule, m.store.UpdateRule(ctx, rule)
+	return rule, m.store.UpdateRule(ctx, rule, func(now barograph.Rule) error { return in.Basis.holds("rule", now.Name, InputOfRule(now)) })
 }
 
 // Restore ends the demotion of a rule.

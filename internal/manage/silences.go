@@ -11,7 +11,8 @@ import (
 type SilenceStore interface {
 	Silence(ctx context.Context, id barograph.SilenceID) (barograph.Silence, error)
 	CreateSilence(ctx context.Context, s barograph.Silence) error
-	UpdateSilence(ctx context.Context, s barograph.Silence) error
+	// UpdateSilence changes nothing if only refuses what is stored by then.
+	UpdateSilence(ctx context.Context, s barograph.Silence, only ...func(now barograph.Silence) error) error
 	DeleteSilence(ctx context.Context, id barograph.SilenceID) error
 }
 
@@ -23,6 +24,7 @@ type SilenceInput struct {
 	Duration *barograph.Duration `json:"duration,omitempty"` // in place of EndsAt
 	Recurs   *barograph.Recurs   `json:"recurs,omitempty"`
 	Comment  string              `json:"comment"`
+	Basis    Version             `json:"-"`
 }
 
 // Silences makes, changes and ends silences.
@@ -59,7 +61,9 @@ func (m Silences) Replace(ctx context.Context, id barograph.SilenceID, in Silenc
 		return barograph.Silence{}, err
 	}
 	s.ID, s.CreatedBy, s.CreatedAt, s.UpdatedAt = old.ID, old.CreatedBy, old.CreatedAt, now
-	return s, m.store.UpdateSilence(ctx, s)
+	return s, m.store.UpdateSilence(ctx, s, func(now barograph.Silence) error {
+		return in.Basis.holds("silence", now.Matchers.String(), InputOfSilence(now))
+	})
 }
 
 // End ends a silence that has begun, so that it stays on record who silenced

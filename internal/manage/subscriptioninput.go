@@ -27,6 +27,7 @@ type SubscriptionInput struct {
 	SMSOverflowTo  []string            `json:"sms_overflow_to,omitempty"`
 	Endpoints      []EndpointInput     `json:"endpoints"`
 	Enabled        *bool               `json:"enabled,omitempty"` // true
+	Basis          Version             `json:"-"`
 }
 
 // EndpointInput is what is said of an endpoint. E-mail and SMS need To, all

@@ -74,6 +74,10 @@ func (m Subscriptions) Replace(
 	if err != nil {
 		return barograph.Subscription{}, nil, err
 	}
+	// Who changes it between this look and the store's is told by the store.
+	if err := in.Basis.holds("subscription", old.Name, InputOfSubscription(old)); err != nil {
+		return barograph.Subscription{}, nil, err
+	}
 	s.ID, s.UpdatedAt = old.ID, old.UpdatedAt
 	leaveOutKept(s.Endpoints, in.Endpoints, old.Endpoints)
 	if err := m.store.UpdateSubscription(ctx, s); err != nil {

@@ -11,7 +11,8 @@ import (
 type TargetStore interface {
 	Target(ctx context.Context, id barograph.TargetID) (barograph.Target, error)
 	CreateTarget(ctx context.Context, t barograph.Target) error
-	UpdateTarget(ctx context.Context, t barograph.Target) error
+	// UpdateTarget changes nothing if only refuses what is stored by then.
+	UpdateTarget(ctx context.Context, t barograph.Target, only ...func(now barograph.Target) error) error
 	DeleteTarget(ctx context.Context, id barograph.TargetID) error
 }
 
@@ -26,6 +27,7 @@ type TargetInput struct {
 	Labels   barograph.Labels       `json:"labels,omitempty"`
 	Options  barograph.ProbeOptions `json:"options,omitzero"`
 	Enabled  *bool                  `json:"enabled,omitempty"` // true
+	Basis    Version                `json:"-"`
 }
 
 // Targets makes and changes targets.
@@ -56,7 +58,7 @@ func (m Targets) Replace(ctx context.Context, id barograph.TargetID, in TargetIn
 	if err := judgeTarget(t); err != nil {
 		return barograph.Target{}, err
 	}
-	return t, m.store.UpdateTarget(ctx, t)
+	return t, m.store.UpdateTarget(ctx, t, func(now barograph.Target) error { return in.Basis.holds("target", now.Name, InputOfTarget(now)) })
 }
 
 // Delete removes a target.

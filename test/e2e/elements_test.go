@@ -97,14 +97,15 @@ func (v *visitor) elements(k kind, name string) ([]element, error) {
 	return all, nil
 }
 
-// text returns what a value of the accessibility tree says.
+// text returns what a value of the accessibility tree says; a space is a space,
+// whether a line may end there or not.
 func text(value *accessibility.Value) string {
 	if value == nil {
 		return ""
 	}
 	var s string
 	_ = json.Unmarshal([]byte(value.Value), &s) // another type is no text
-	return s
+	return strings.ReplaceAll(s, "\u00a0", " ")
 }
 
 // names lists what of a kind there is, for the message that something is not.

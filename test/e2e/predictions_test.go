@@ -11,7 +11,7 @@ func TestTakeOn(t *testing.T) {
 	v.Open("/predictions?state=open")
 	v.See("Predicted", "open")
 	v.Open(path)
-	v.See("What we said, and what happened", "What we say now", "What was announced", "Who was told")
+	v.See("What we said, and what happened", "Told, and now", "What was announced", "Who was told")
 	v.TabTo("Comment")
 	v.Type("I clean it up after lunch.")
 	v.Press("Tab")

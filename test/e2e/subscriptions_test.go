@@ -244,5 +244,5 @@ func silentRow(v *visitor) string {
 	v.t.Helper()
 	text, err := evaluate[string](v, `[...document.querySelectorAll("tbody a")].find(a => a.innerText.includes("is silent")).innerText`)
 	v.must(err, "find a silent host")
-	return text
+	return strings.ReplaceAll(text, "\u00a0", " ") // as names on the page are read
 }

@@ -51,7 +51,7 @@ func TestPredictionAppears(t *testing.T) {
 	v.Within("Predicted").See("tank-1", "Tank overflows", "critical")
 
 	v.Open(first("predictions", "state=open&rule_id="+string(rule.ID), "")(t, w))
-	v.See("What we say now", "open")
+	v.See("Told, and now", "open")
 	send(level(w.clock.Now(), limit+2))
 	v.See("What came of it", "prediction confirmed", "as predicted", "now 102")
 	v.Accessible()

@@ -22,8 +22,9 @@
   const live = () => [...document.querySelectorAll("[data-live][id]")];
   if (live().length === 0) return;
 
-  const busy = (part) => part.contains(document.activeElement) && document.activeElement.matches("input, select, textarea, summary") ||
-    part.querySelector("details.confirm[open]") !== null;
+  const busy = (part) => part.contains(document.activeElement) && document.activeElement.matches("input, select, textarea, summary, svg:focus-visible") ||
+    part.querySelector("details.confirm[open], svg.choosing") !== null;
+  const doubt = () => document.dispatchEvent(new CustomEvent("barograph:doubt"));
   let fetching = false, again = false, last = 0;
   async function refresh() {
     if (fetching) { again = true; return; }
@@ -32,6 +33,7 @@
       const answer = await fetch(location.href, { headers: { Accept: "text/html" }, credentials: "same-origin", redirect: "error" });
       if (!answer.ok) return;
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
+      document.dispatchEvent(new CustomEvent("barograph:fetched", { detail: fresh }));
       for (const part of [...live(), ...document.querySelectorAll("#failing")]) {
         const next = fresh.getElementById(part.id);
         if (!next || busy(part) || next.isEqualNode(part)) continue;
@@ -43,7 +45,8 @@
         document.dispatchEvent(new CustomEvent("barograph:fresh", { detail: next }));
       }
       last = Date.now();
-    } catch { // the server is away: the next event or minute tries again
+    } catch { // the server is away, and the next event or minute tries again; or it asks who we are
+      doubt();
     } finally {
       fetching = false;
       if (again) { again = false; soon(); }
@@ -63,7 +66,8 @@
     if (source || document.hidden) return;
     source = new EventSource("/live");
     source.addEventListener("event", soon);
-    source.onerror = () => { if (source?.readyState === EventSource.CLOSED) { leave(); setTimeout(follow, 30000 + Math.random() * 30000); } };
+    source.addEventListener("signed-out", () => { leave(); doubt(); }); // whoever comes back from signing in follows again
+    source.onerror = () => { if (source?.readyState === EventSource.CLOSED) { leave(); doubt(); setTimeout(follow, 30000 + Math.random() * 30000); } };
   }
   function leave() { source?.close(); source = null; }
   follow();

@@ -34,6 +34,8 @@
     source.onerror = () => {
       status.textContent = "The server can't be reached; trying again …";
       if (source?.readyState !== EventSource.CLOSED) return; // the browser tries again by itself
+      status.textContent = "Not followed now: too many pages are open, or you are signed out. Trying again …";
+      document.dispatchEvent(new CustomEvent("barograph:doubt"));
       leave();
       setTimeout(watch, Math.min(30000, 1000 * 2 ** gone++) + Math.random() * 500);
     };
