@@ -17,11 +17,14 @@ func Reading(metric string, v float64) string { return digits(measuredDigits).re
 func LimitReading(metric string, v float64) string { return digits(limitDigits).reading(metric, v) }
 
 // ReadingBeside writes a value as Reading does, but with as many more digits as it
-// takes to tell it from the limit beside it: 90.02 % is above 90 %.
+// takes to stand on its side of the limit beside it, which has up to four: 90.02 % is
+// above 90 %, and 87.84 % above 87.83 %.
 func ReadingBeside(metric string, v, limit float64) string {
 	beside := LimitReading(metric, limit)
 	for n := digits(measuredDigits); ; n++ {
-		if text := n.reading(metric, v); text != beside || v == limit || n == mostDigits {
+		text, same := n.reading(metric, v), n.reading(metric, limit)
+		asPrecise := same == beside || n > limitDigits
+		if asPrecise && text != same || v == limit || n == mostDigits {
 			return text
 		}
 	}

@@ -77,6 +77,10 @@ func TestReadingBeside(t *testing.T) {
 		{"disk_used_ratio", .90001, .9, "90.001 %"},
 		{"disk_used_ratio", .89999999999, .9, "90 %"},
 		{"disk_used_ratio", .9, .9, "90 %"},
+		{"disk_used_ratio", .8784, .8783, "87.84 %"},
+		{"disk_used_ratio", .87, .8783, "87 %"},
+		{"disk_used_ratio", .99951, .9995, "99.951 %"},
+		{"disk_used_ratio", .99939, .9995, "99.94 %"},
 		{"disk_free_bytes", 5<<30 - 1<<20, 5 << 30, "4.999 GiB"},
 		{"probe_certificate_expires_in_seconds", 14*24*3600 - 1, 14 * 24 * 3600, "14 d"},
 	} {

@@ -56,7 +56,6 @@ func TestPostgres(t *testing.T) {
 // onPostgres is a set of tests on one server.
 type onPostgres struct{ *pgtest.Server }
 
-// openConfig opens the database and closes it when the test ends.
 // patient waits as long as can be for a connection and its turn: what is right does
 // not depend on how busy the machine is. What happens to the impatient, others test.
 func patient(cfg configdb.Config) configdb.Config {
@@ -64,6 +63,7 @@ func patient(cfg configdb.Config) configdb.Config {
 	return cfg
 }
 
+// openConfig opens the database and closes it when the test ends.
 func openConfig(tb testing.TB, cfg configdb.Config) *configdb.DB {
 	tb.Helper()
 	return openDeps(tb, cfg, configdb.Deps{})

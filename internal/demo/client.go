@@ -22,6 +22,15 @@ func (d *Demo) post(ctx context.Context, path string, key barograph.Secret, body
 	return d.do(ctx, http.MethodPost, path, "application/json", key, data, answer)
 }
 
+// put sends body as JSON.
+func (d *Demo) put(ctx context.Context, path string, body any) error {
+	data, err := json.Marshal(body)
+	if err != nil {
+		return fmt.Errorf("encode the body of %s: %w", path, err)
+	}
+	return d.do(ctx, http.MethodPut, path, "application/json", d.Token, data, nil)
+}
+
 // get decodes what the server answers into answer.
 func (d *Demo) get(ctx context.Context, path string, answer any) error {
 	return d.do(ctx, http.MethodGet, path, "application/json", d.Token, nil, answer)

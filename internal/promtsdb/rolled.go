@@ -50,6 +50,9 @@ const (
 // errRolled says that a file of roll-ups can't be used, and is to be made anew.
 var errRolled = errors.New("roll-ups are damaged")
 
+// errUnfit says that what a block holds can't be rolled up, now or later.
+var errUnfit = errors.New("the block is not fit for it")
+
 func rolledChecksum(b []byte) uint32 { return crc32.Checksum(b, crc32.MakeTable(crc32.Castagnoli)) }
 
 // rolledRecord gathers the hours of one series.
@@ -91,7 +94,7 @@ func (r *rolledRecord) flush() error {
 		return nil
 	}
 	if math.IsInf(r.in.sum, 0) || math.IsNaN(r.in.sum) { // sums of such sums would be no numbers
-		return errors.New("values are too large to be summed up")
+		return fmt.Errorf("%w: values are too large to be summed up", errUnfit)
 	}
 	for i, v := range [rolledChunks]float64{r.in.sum, float64(r.in.count), r.in.lowest, r.in.highest} {
 		r.to[i].Append(0, r.in.end-rolledMilli, v)

@@ -84,7 +84,7 @@ func (r *roller) round(ctx context.Context) error {
 	defer r.mu.Unlock()
 	blocks := r.db.Blocks()
 	if err := r.tidy(blocks); err != nil {
-		return err
+		r.log.WarnContext(ctx, "roll-ups of blocks that are gone could not be removed", "dir", r.dir, "error", err)
 	}
 	for _, block := range blocks {
 		name := block.Meta().ULID.String()
@@ -98,8 +98,10 @@ func (r *roller) round(ctx context.Context) error {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		if err != nil && !errors.Is(err, tsdb.ErrClosing) { // it is part of another block by now
+		if errors.Is(err, errUnfit) {
 			r.failed[name] = true
+		}
+		if err != nil && !errors.Is(err, tsdb.ErrClosing) { // it is part of another block by now
 			return fmt.Errorf("roll up block %s: %w", name, err)
 		}
 	}
@@ -263,7 +265,7 @@ func (w *rolledWriter) addChunk(record *rolledRecord, from tsdb.ChunkReader, met
 	for w.samples.Next() == chunkenc.ValFloat {
 		t, v := w.samples.At()
 		if t <= last || t >= w.block.MaxTime() {
-			return last, errors.New("samples are out of order")
+			return last, fmt.Errorf("%w: samples are out of order", errUnfit)
 		}
 		if err := record.add(t, v); err != nil {
 			return last, err
