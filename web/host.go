@@ -147,7 +147,11 @@ func (s *Site) addMeasured(ctx context.Context, d *hostData, who visitor, foreca
 		}
 	}
 	d.Others = othersOf(values, checks, who)
-	d.Charts, err = s.hostCharts(ctx, d.Host.Name, values, d.During, who)
+	// What was measured lately is shown; of a host that is silent, or of a time that
+	// was asked for, all that there is.
+	every := d.ChartsAsked || len(values) == 0 || !d.Host.SilentSince.IsZero()
+	wanted := func(metric string) bool { return every || len(values[metric]) > 0 }
+	d.Charts, err = s.hostCharts(ctx, d.Host.Name, wanted, d.During, who)
 	return err
 }
 

@@ -51,21 +51,21 @@ func chartsOfHost() []chartOfHost {
 	}
 }
 
-// hostCharts draws the main series of a host. What was not measured lately is left
-// out.
-func (s *Site) hostCharts(ctx context.Context, host string, values measured, during timeRange, who visitor) ([]hostChart, error) {
+// hostCharts draws the main series of a host that are wanted, by metric.
+func (s *Site) hostCharts(ctx context.Context, host string, wanted func(metric string) bool, during timeRange, who visitor) ([]hostChart, error) {
 	var charts []hostChart
 	for _, c := range chartsOfHost() {
+		metrics := slices.DeleteFunc(slices.Clone(c.metrics), func(metric string) bool { return !wanted(metric) })
 		var found []barograph.SeriesPoints
 		shown, err := during.read(func(r timeRange) (first time.Time, err error) {
-			found, err = s.chartSeries(ctx, c, host, values, r)
+			found, err = s.chartSeries(ctx, metrics, host, r)
 			for _, series := range found {
 				if at := firstAt(series.Points); first.IsZero() || at.Before(first) {
 					first = at
 				}
 			}
 			return first, err
-		})
+		}, func(before time.Time) (bool, error) { return s.nothingOf(ctx, metrics, onHost(host), before) })
 		if err != nil {
 			return nil, err
 		}
@@ -81,12 +81,9 @@ func (s *Site) hostCharts(ctx context.Context, host string, values measured, dur
 	return charts, nil
 }
 
-// chartSeries reads the series of one picture.
-func (s *Site) chartSeries(ctx context.Context, c chartOfHost, host string, values measured, r timeRange) (found []barograph.SeriesPoints, err error) {
-	for _, metric := range c.metrics {
-		if len(values[metric]) == 0 {
-			continue
-		}
+// chartSeries reads the series of these metrics.
+func (s *Site) chartSeries(ctx context.Context, metrics []string, host string, r timeRange) (found []barograph.SeriesPoints, err error) {
+	for _, metric := range metrics {
 		series, err := s.measuredIf(ctx, barograph.Query{
 			Selector: barograph.Selector{Metric: metric, Matchers: onHost(host)}, From: r.From, To: r.Until, Step: r.Step, Rollup: barograph.RollupMean,
 		})

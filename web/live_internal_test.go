@@ -93,12 +93,15 @@ func TestPagesAreToldOfSigningOut(t *testing.T) {
 			d := newDoor(t)
 			s := &Site{sessions: d.sessions, live: newHub(nil, 1)}
 			s.Config.AnonymousViewer = everybody
-			r, w := d.request(), httptest.NewRecorder()
-			r = r.WithContext(withVisitor(r.Context(), visitor{SignedIn: true}))
+			signedIn := func() *http.Request {
+				r := d.request()
+				return r.WithContext(withVisitor(r.Context(), visitor{SignedIn: true}))
+			}
+			r, w := signedIn(), httptest.NewRecorder()
 			over := make(chan error, 1)
 			go func() { over <- s.follow(w, r) }()
 			synctest.Wait()
-			if err := s.signOut(httptest.NewRecorder(), d.request()); err != nil {
+			if err := s.signOut(httptest.NewRecorder(), signedIn()); err != nil {
 				t.Fatal(err)
 			}
 			time.Sleep(time.Second)

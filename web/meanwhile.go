@@ -89,11 +89,14 @@ func (s *Site) changedBy(ctx context.Context, e edited) (string, error) {
 	if e.Kind == "" {
 		return "", nil
 	}
-	last, err := s.Audit.Audit(ctx, barograph.AuditFilter{Kind: e.Kind, Subject: e.ID}, barograph.Page{Limit: 1})
-	if err != nil || len(last) == 0 {
-		return "", err
+	const some = 20 // among which is the change, as a rule
+	last, err := s.Audit.Audit(ctx, barograph.AuditFilter{Kind: e.Kind, Subject: e.ID}, barograph.Page{Limit: some})
+	for _, a := range last {
+		if a.Action != "replayed" { // which changes nothing
+			return a.By, err
+		}
 	}
-	return last[0].By, nil
+	return "", err
 }
 
 // differences returns the fields of which what was typed is not what is stored.
@@ -180,6 +183,5 @@ func fieldLabel(name string) string {
 		}
 	}
 	name = strings.TrimPrefix(strings.TrimPrefix(name, "recurs."), "options.")
-	text := strings.ReplaceAll(name, "_", " ")
-	return strings.ToUpper(text[:1]) + text[1:]
+	return capital(strings.ReplaceAll(name, "_", " "))
 }

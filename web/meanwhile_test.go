@@ -122,6 +122,13 @@ func TestOtherConflicts(t *testing.T) {
 	if answer := in.post(path+"/edit", alike); answer.status != http.StatusConflict || !strings.Contains(answer.text, "nothing left to save") || strings.Contains(answer.text, "Save mine anyway") {
 		t.Errorf("the same again: status %d: %s", answer.status, answer.text)
 	}
+	odd := maps.Clone(old)
+	for _, name := range []string{"", "options.", "recurs.", "endpoints["} { // which no form of ours has
+		odd.Set(name, "x")
+	}
+	if answer := in.post(path+"/edit", odd); answer.status != http.StatusConflict {
+		t.Errorf("fields without a name: status %d: %s", answer.status, answer.text)
+	}
 }
 
 // pathOfMade makes a thing and returns the path of its page.

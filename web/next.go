@@ -29,7 +29,8 @@ type nextData struct {
 	Breaches    []breachRow
 	MoreBreach  int
 	Waiting     []waitingRow // beyond a limit, not for long enough to be broken
-	MoreWaiting int
+	MoreWaiting int          // at most
+	Missing     []string     // what could not be had of those that wait
 	Silent      []silentHost
 	MoreSilent  int
 	Score       scoreFigures
@@ -135,7 +136,7 @@ func (s *Site) next(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	d.MoreWaiting = wait.more
+	d.MoreWaiting, d.Missing = wait.more, wait.missing
 	for _, w := range wait.shown {
 		if !open.broken.isBroken(w.Forecast) { // since they were found
 			d.Waiting = append(d.Waiting, who.waitingRow(w))

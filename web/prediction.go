@@ -52,13 +52,14 @@ type predictionData struct {
 
 // nowWords is what the newest forecast says, beside what was told.
 type nowWords struct {
-	Known bool // there is one
-	ETA   etaWords
-	Sure  float64
-	State badge // of one that says no time
-	Value string
-	Made  moment
-	Why   string
+	Known   bool     // there is one
+	Missing []string // if it is not known: what could not be had
+	ETA     etaWords
+	Sure    float64
+	State   badge // of one that says no time
+	Value   string
+	Made    moment
+	Why     string
 }
 
 // addNow adds the newest forecast to what the page of an open prediction shows.
@@ -66,8 +67,9 @@ func (s *Site) addNow(ctx context.Context, d *predictionData, who visitor, rule 
 	if d.Prediction.State != barograph.PredictionOpen {
 		return nil
 	}
-	f, known, err := s.newest(ctx, d.RuleID, d.Series)
+	f, known, missing, err := s.newest(ctx, d.RuleID, d.Series)
 	if err != nil || !known {
+		d.Now.Missing = missing
 		return err
 	}
 	o := who.outlook(f, rule, openNow{}) // a series with an open prediction is in no breach

@@ -3,14 +3,17 @@ package web_test
 import (
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"html"
 	"io"
 	"net/http"
 	"net/url"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/barograph/barograph"
+	"github.com/barograph/barograph/internal/configdb"
 )
 
 // has fails the test unless the page holds all of these, and none of the others.
@@ -88,6 +91,36 @@ func TestPredictionsThatEnded(t *testing.T) {
 	if answer := in.get("/breaches/brc_none"); answer.status != http.StatusNotFound {
 		t.Errorf("no such breach: %d", answer.status)
 	}
+}
+
+// TestStoryWithGap: what was measured before the host was silent is not denied.
+func TestStoryWithGap(t *testing.T) {
+	t.Parallel()
+	d := openDiaryWith(t, oftenForecast, func(d *diary, db *configdb.DB) {
+		var all []barograph.Prediction
+		for id, host := range map[string]string{"8gap": "gap", "9young": "young"} { // their stories begin 40 hours ago
+			p := d.prediction(id, "rul_disk", "Disk space", host, 30*time.Hour, 5*time.Hour)
+			p.State, p.ClosedAt = barograph.PredictionExpired, p.OpenedAt.Add(10*time.Hour)
+			all = append(all, p)
+		}
+		if err := db.Record(t.Context(), barograph.Change{Predictions: all}); err != nil {
+			t.Fatal(err)
+		}
+	})
+	var lines strings.Builder
+	for minutes := 0; minutes < 50*60; minutes += 5 {
+		at := d.now.Add(-time.Duration(minutes) * time.Minute).UnixMilli()
+		if minutes <= 35*60 {
+			fmt.Fprintf(&lines, "disk_used_ratio,host=young,mount=/ value=0.5 %d\n", at)
+		}
+		if minutes <= 35*60 || minutes > 45*60 {
+			fmt.Fprintf(&lines, "disk_used_ratio,host=gap,mount=/ value=0.5 %d\n", at)
+		}
+	}
+	d.Call(t, http.MethodPost, "/api/v2/write?precision=ms", d.Token, lines.String(), nil)
+	in := d.as(barograph.RoleViewer)
+	in.see("/predictions/prd_8gap").has(t, []string{`class="chart-line"`}, "Nothing was measured before")
+	in.see("/predictions/prd_9young").has(t, []string{`class="chart-line"`, "Nothing was measured before"})
 }
 
 func TestAcknowledging(t *testing.T) {

@@ -49,15 +49,17 @@ func (r *rolledUp) read(ctx context.Context, samples barograph.SampleReader, q b
 	if err != nil {
 		return nil, err
 	}
-	if known {
-		found = joinSeries(steps.series, found, q.From.Add(-q.Step))
+	all := found
+	if known { // others may ask for all that is kept
+		all = joinSeries(steps.series, found, time.Time{})
+		found = joinSeries(all, nil, q.From.Add(-q.Step))
 	}
 	// The last step is not over, and samples of the one before may be on their way.
 	over := q.To.Truncate(q.Step).Add(-q.Step)
 	if !known {
 		steps.made, steps.from = time.Now(), q.From
 	}
-	steps.to, steps.series = over, joinSeries(nil, found, time.Time{})
+	steps.to, steps.series = over, joinSeries(nil, all, time.Time{})
 	for i, one := range steps.series {
 		end := slices.IndexFunc(one.Points, func(p barograph.Point) bool { return p.UnixMilli >= over.UnixMilli() })
 		if end >= 0 {

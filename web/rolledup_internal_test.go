@@ -50,3 +50,28 @@ func TestRolledUp(t *testing.T) {
 		t.Errorf("seconds asked for (-want +got)\n%s", diff)
 	}
 }
+
+// TestRolledUpLengths: who asks for less time leaves all of it to those who ask for more.
+func TestRolledUpLengths(t *testing.T) {
+	t.Parallel()
+	kept, store, plain := newRolledUp(), &everySecond{}, &everySecond{}
+	now := time.Unix(1_000_000, 0)
+	for i, length := range []time.Duration{time.Hour, 50 * time.Minute, time.Hour, 70 * time.Minute, time.Hour} {
+		q := barograph.Query{Selector: barograph.Selector{Metric: "m"}, From: now.Add(-length), To: now, Step: 10 * time.Second}
+		got, err := kept.read(t.Context(), store, q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, _ := plain.Select(t.Context(), q)
+		begin := got[0].Points[0].UnixMilli
+		if first := want[0].Points[0].UnixMilli; begin > first || begin < first-q.Step.Milliseconds() {
+			t.Errorf("query %d of %s begins %s late", i, length, time.Duration(begin-first)*time.Millisecond)
+		}
+		if diff := cmp.Diff(want[0].Points[1:], got[0].Points[max(0, len(got[0].Points)-len(want[0].Points)+1):]); diff != "" {
+			t.Errorf("query %d of %s (-store +kept)\n%.500s", i, length, diff)
+		}
+	}
+	if diff := cmp.Diff([]int{3600, 10, 10, 4200, 10}, store.asked); diff != "" {
+		t.Errorf("seconds asked for (-want +got)\n%s", diff)
+	}
+}

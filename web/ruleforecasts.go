@@ -37,11 +37,11 @@ type forecastRow struct {
 	series barograph.Series
 }
 
-// forecastsOf returns the page that the query asks for: state chooses, and from
+// forecastsOf returns the page that the query asks for: state chooses, and skip
 // is how many were on the pages before.
 func (s *Site) forecastsOf(ctx context.Context, who visitor, rule barograph.Rule, open openNow, query url.Values) (forecastList, error) {
 	from := 0
-	if n, err := strconv.Atoi(query.Get("from")); err == nil {
+	if n, err := strconv.Atoi(query.Get("skip")); err == nil {
 		from = min(max(n, 0), 1_000_000)
 	}
 	state := query.Get("state")
@@ -55,25 +55,25 @@ func (s *Site) forecastsOf(ctx context.Context, who visitor, rule barograph.Rule
 	list.Missing = missing
 	here := func(change url.Values) string {
 		values := url.Values{}
-		for name, value := range map[string]string{"state": state, "from": query.Get("from")} {
+		for name, value := range map[string]string{"state": state, "skip": query.Get("skip")} {
 			values.Set(name, value)
 		}
 		for name := range change {
 			values.Set(name, change.Get(name))
 		}
 		for name := range values {
-			if v := values.Get(name); v == "" || name == "from" && v == "0" {
+			if v := values.Get(name); v == "" || name == "skip" && v == "0" {
 				values.Del(name)
 			}
 		}
 		return strings.TrimSuffix("/rules/"+string(rule.ID)+"?"+values.Encode(), "?")
 	}
 	if from > 0 {
-		list.Back = here(url.Values{"from": {strconv.Itoa(max(0, from-forecastsPerPage))}}) + "#series"
+		list.Back = here(url.Values{"skip": {strconv.Itoa(max(0, from-forecastsPerPage))}}) + "#series"
 	}
 	found, left := firstOf(found[min(from, len(found)):], forecastsPerPage)
 	if left > 0 {
-		list.More = here(url.Values{"from": {strconv.Itoa(from + forecastsPerPage)}}) + "#series"
+		list.More = here(url.Values{"skip": {strconv.Itoa(from + forecastsPerPage)}}) + "#series"
 	}
 	where := newPlaces(s)
 	for _, f := range found {

@@ -232,7 +232,7 @@ func orderWords(o barograph.Operator, rows, left int, limited bool) string {
 	if left > 0 {
 		return fmt.Sprintf("The %d %s", rows, first)
 	}
-	return strings.ToUpper(first[:1]) + first[1:] + " first"
+	return capital(first) + " first"
 }
 
 func howMany(n int, more bool, noun string) string {

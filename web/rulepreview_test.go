@@ -116,7 +116,10 @@ func TestForecastsOfARule(t *testing.T) {
 			t.Errorf("%q is not in: %s", want, page.text)
 		}
 	}
-	next := in.see(path + "?from=50")
+	if !strings.Contains(page.body, "?skip=50#series") {
+		t.Error("no way to the next page")
+	}
+	next := in.see(path + "?skip=50")
 	if n := strings.Count(next.part("forecasts"), "(mount=/)"); n != 11 || !strings.Contains(next.body, ">Back</a>") {
 		t.Errorf("%d series are on the second page: %s", n, next.part("forecasts"))
 	}
@@ -127,7 +130,7 @@ func TestForecastsOfARule(t *testing.T) {
 	in.see(path+"?series="+url.QueryEscape(`disk_used_ratio{host="web-3",mount="/"}`), "How web-3 (mount=/) goes on")
 	in.see(path+"?series="+url.QueryEscape(`os_updates{host="web-3"}`), "is none of the series of rule")
 	in.see(path+"?series="+url.QueryEscape(`<script>`), "The series can't be read")
-	in.see(path+"?from=-9&state=nonsense", "No series has such a forecast now")
+	in.see(path+"?skip=-9&state=nonsense", "No series has such a forecast now")
 }
 
 // TestPartsOfThePreview are what the script asks for, as somebody types.

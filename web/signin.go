@@ -87,7 +87,9 @@ func (s *Site) signOut(w http.ResponseWriter, r *http.Request) error {
 	if err := s.sessions.end(w, r); err != nil {
 		return err
 	}
-	s.live.nudge() // the other pages of this session
+	if visitorOf(r).SignedIn {
+		s.live.nudge() // the other pages of this session
+	}
 	http.Redirect(w, r, "/sign-in", http.StatusSeeOther)
 	return nil
 }

@@ -197,6 +197,13 @@ func (s *Site) storyMeasured(ctx context.Context, c *chart.Chart, t *story, poin
 	}
 	const little = 20 // parts of the picture, of which the first may be without values
 	if first, begin := c.History[0].At, t.begin(now); first.Sub(c.From) > c.Until.Sub(c.From)/little {
+		earlier, err := s.Samples.Select(ctx, before(c.From, q.Selector))
+		if err != nil {
+			return s.lacking(ctx, "What was measured before can't be read", err)
+		}
+		if slices.ContainsFunc(earlier, func(one barograph.SeriesPoints) bool { return one.Series.Equal(t.Series) }) {
+			return "" // it was interrupted
+		}
 		c.From = first
 		if begin.Before(first) {
 			c.From = begin

@@ -13,14 +13,15 @@ import (
 
 const (
 	mostSilences = 10 // that are shaded in a picture
-	mostWindows  = 50 // of one that recurs, the last ones
+	mostWindows  = 50 // of one that recurs: the last ones that began, and the first ones to come
 )
 
 // silencing is a silence or maintenance window that applied to a story.
 type silencing struct {
 	barograph.Silence
 
-	spans []span // when it did, the first one first
+	spans []span // when it did or will, the first one first
+	begun int    // how many began, also those that are not among the spans
 }
 
 // span is from when to when, the end of what was told left aside.
@@ -52,8 +53,8 @@ func (s *Site) silencesOf(ctx context.Context, t *story, events []barograph.Even
 		if !silence.Matches(told) {
 			continue
 		}
-		if spans := spansOf(silence, begin, end); len(spans) > 0 {
-			found = append(found, silencing{silence, spans})
+		if one := silencingOf(silence, begin, end, now); len(one.spans) > 0 {
+			found = append(found, one)
 		}
 	}
 	slices.SortStableFunc(found, func(a, b silencing) int {
@@ -94,22 +95,30 @@ func (t *story) lived(now time.Time) (begin, end time.Time) {
 	return begin, end
 }
 
-// spansOf returns when the silence was active from begin to end. It held nothing
-// back before somebody made it.
-func spansOf(silence barograph.Silence, begin, end time.Time) (all []span) {
+// silencingOf finds when the silence was and will be active from begin to end. It
+// held nothing back before somebody made it.
+func silencingOf(silence barograph.Silence, begin, end, now time.Time) silencing {
+	s := silencing{Silence: silence}
 	begin = later(begin, silence.CreatedAt)
-	for at := begin; at.Before(end); {
+	for at, ahead := begin, 0; at.Before(end) && ahead < mostWindows; {
 		from, to, ok := silence.Span(at)
 		if !ok || !from.Before(end) {
 			break
 		}
-		if all = append(all, span{later(from, begin), to}); len(all) > mostWindows {
-			all = all[1:]
+		one := span{later(from, begin), to}
+		if one.from.After(now) {
+			ahead++
+		} else if s.begun++; s.begun > mostWindows {
+			s.spans = s.spans[1:]
 		}
+		s.spans = append(s.spans, one)
 		at = to
 	}
-	return all
+	return s
 }
+
+// last returns the span that began last, or, if all are to come, the first one.
+func (s silencing) last() span { return s.spans[max(min(s.begun, mostWindows), 1)-1] }
 
 // shade draws when people were not told.
 func (t *story) shade(c *chart.Chart, now time.Time) {
@@ -133,19 +142,21 @@ func (t *story) shade(c *chart.Chart, now time.Time) {
 func (v visitor) silencedRows(all []silencing) []silencedRow {
 	rows := make([]silencedRow, 0, len(all))
 	for _, s := range all {
-		row := silencedRow{Path: silencePath(s.ID), What: "Silenced", Why: s.Comment, Then: "Nobody was told then."}
+		row := silencedRow{Path: silencePath(s.ID), What: "Silenced", Why: s.Comment}
 		if s.Recurs != nil {
 			row.What = "Maintenance window"
 		}
-		last := s.spans[len(s.spans)-1]
+		last := s.last()
 		switch {
-		case s.ActiveAt(v.Now):
-			row.Then = "Nobody is told now."
-		case s.spans[0].from.After(v.Now):
+		case last.from.After(v.Now):
 			row.Then = "Nobody will be told then."
+		case last.to.After(v.Now):
+			row.Then = "Nobody is told now."
+		default:
+			row.Then = "Nobody was told then."
 		}
 		row.When = barograph.ETA{Early: last.from, Late: last.to}.Words(v.Now, v.Zone)
-		switch n := len(s.spans) - 1; {
+		switch n := s.begun - 1; {
 		case n == 1:
 			row.When += ", and once before"
 		case n > 1:

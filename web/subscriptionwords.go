@@ -93,7 +93,7 @@ func wantedTypes(s barograph.Subscription) string {
 		return "All events but the watchdog" + onlyWords(s.Only)
 	}
 	text := strings.Join(names, ", ")
-	return strings.ToUpper(text[:1]) + text[1:] + onlyWords(s.Only)
+	return capital(text) + onlyWords(s.Only)
 }
 
 func onlyWords(only barograph.NewsKind) string {

@@ -54,6 +54,8 @@ func (s *Site) pathOf(ctx context.Context, t barograph.Target, r timeRange, who 
 	r, err := r.read(func(r timeRange) (first time.Time, err error) {
 		points, err = s.readPath(ctx, t, r)
 		return firstAt(points.loss, points.rtt), err
+	}, func(before time.Time) (bool, error) {
+		return s.nothingOf(ctx, []string{lossMetric, rttMetric}, ofTarget("", t).Matchers, before)
 	})
 	if err != nil {
 		return targetPath{Range: r}, err

@@ -1,11 +1,13 @@
 package web
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/barograph/barograph"
 )
@@ -205,7 +207,10 @@ func (t timeRange) Sentence() string { return capital(t.Words) }
 // Heading returns what stands above the charts: The last 7 days.
 func (t timeRange) Heading() string { return capital(strings.TrimPrefix(t.Words, "in ")) }
 
-func capital(text string) string { return strings.ToUpper(text[:1]) + text[1:] }
+func capital(text string) string {
+	_, size := utf8.DecodeRuneInString(text)
+	return strings.ToUpper(text[:size]) + text[size:]
+}
 
 // Length is how long what is drawn lasts.
 func (t timeRange) Length() time.Duration { return t.Until.Sub(t.From) }
@@ -224,15 +229,21 @@ func (t timeRange) roundStep() time.Duration {
 }
 
 // read reads what the charts show by measured, which returns when the first of it
-// is. If that is long after the begin, the range is cut to what there is, and read
-// again if that makes for finer steps: a chart of what is young is no dot.
-func (t timeRange) read(measured func(timeRange) (first time.Time, err error)) (timeRange, error) {
+// is. If that is long after the begin, and young says that there is nothing before,
+// the range is cut to what there is, and read again if that makes for finer steps:
+// a chart of what is young is no dot. One that was chosen stays as it is.
+func (t timeRange) read(measured func(timeRange) (first time.Time, err error), young func(before time.Time) (bool, error)) (timeRange, error) {
 	const little = 20 // parts of a range, of which the first may be without values
 	for {
 		first, err := measured(t)
 		late := first.Sub(t.From)
-		if err != nil || late <= 0 || t.Began == "" && late <= t.Length()/little {
+		if err != nil || t.Chosen || late <= 0 || t.Began == "" && late <= t.Length()/little {
 			return t, err
+		}
+		if t.Began == "" {
+			if isYoung, err := young(t.From); err != nil || !isYoung {
+				return t, err
+			}
 		}
 		known := late <= t.Length()/little
 		t.From = first
@@ -243,6 +254,29 @@ func (t timeRange) read(measured func(timeRange) (first time.Time, err error)) (
 		}
 		t.Step = step
 	}
+}
+
+// earlierWithin is how far back is looked for what a chart does not show.
+const earlierWithin = 400 * barograph.Day
+
+// before asks in coarse steps for what was measured before a time.
+func before(at time.Time, which barograph.Selector) barograph.Query {
+	return barograph.Query{Selector: which, From: at.Add(-earlierWithin), To: at, Step: barograph.Week, Rollup: barograph.RollupMean}
+}
+
+// nothingOf returns whether nothing of the metrics was measured before a time. While
+// the series store is away nobody knows, and it is not said.
+func (s *Site) nothingOf(ctx context.Context, metrics []string, of barograph.Matchers, at time.Time) (bool, error) {
+	for _, metric := range metrics {
+		nothing, err := ifThere(ctx, s, func(ctx context.Context) (bool, error) {
+			found, err := s.Samples.Select(ctx, before(at, barograph.Selector{Metric: metric, Matchers: of}))
+			return len(found) == 0, err
+		})
+		if err != nil || !nothing {
+			return false, err
+		}
+	}
+	return true, nil
 }
 
 // nothingBefore says why a chart begins later than one expects.

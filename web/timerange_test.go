@@ -19,10 +19,19 @@ import (
 // last hour, and returns its page.
 func (d *desk) pinged(now time.Time, rounds int) (path string) {
 	d.t.Helper()
+	return d.pingedBut(now, rounds, func(int) bool { return false })
+}
+
+// pingedBut is pinged, but for some rounds, which are numbered from the last on.
+func (d *desk) pingedBut(now time.Time, rounds int, missing func(round int) bool) (path string) {
+	d.t.Helper()
 	const name = "office"
 	t := d.addTarget(map[string]any{"name": name})
 	var lines strings.Builder
 	for i := range rounds {
+		if missing(i) {
+			continue
+		}
 		at := now.Add(-time.Hour - time.Duration(i)*time.Minute).UnixMilli()
 		fmt.Fprintf(&lines, "probe_loss_ratio,kind=icmp,target=%s value=0 %d\nprobe_rtt_seconds,kind=icmp,target=%s value=0.00003549 %d\n", name, at, name, at)
 	}
@@ -172,6 +181,67 @@ func TestYoungCharts(t *testing.T) {
 	if old := in.see(path + "?from=" + url.QueryEscape(first.UTC().Format(time.RFC3339))); strings.Contains(old.text, "begins there") {
 		t.Error("it is said to begin later than it does")
 	}
+}
+
+// TestGapAtTheBegin is seen for what it is: what lies before it is not denied, and a time
+// that was chosen is shown as it is.
+func TestGapAtTheBegin(t *testing.T) {
+	t.Parallel()
+	d, now := open(t), time.Now().Truncate(time.Minute)
+	path := d.pingedBut(now, 400, func(round int) bool { return round >= 30 && round < 200 }) // it was silent from 260 to 90 minutes ago
+	in := d.as(barograph.RoleViewer)
+	at := func(minutes int) string {
+		return url.QueryEscape(now.Add(-time.Duration(minutes) * time.Minute).UTC().Format(time.RFC3339))
+	}
+	for query, begin := range map[string]int{
+		"range=3h":        180,
+		"range=4h":        240,
+		"from=" + at(200): 200,
+		"from=" + at(600): 600, // before everything, but somebody wants it
+	} {
+		page := in.see(path + "?" + query)
+		if from, _, _ := page.plotted(t); math.Abs(float64(from-now.Add(-time.Duration(begin)*time.Minute).Unix())) > 90 {
+			t.Errorf("%s: the chart begins at %s, not %d minutes ago", query, time.Unix(from, 0), begin)
+		}
+		if strings.Contains(page.text, "Nothing was measured before") {
+			t.Errorf("%s: what was measured is denied: %s", query, page.text)
+		}
+	}
+	first := now.Add(-time.Hour - 399*time.Minute)
+	in.see(path+"?range=7d", "Nothing was measured before "+barograph.Stamp(first, now, time.UTC)+": the line begins there.")
+}
+
+// TestChartsOfSilentHost are there, however long nothing came.
+func TestChartsOfSilentHost(t *testing.T) {
+	t.Parallel()
+	d, now := open(t), time.Now().Truncate(time.Minute)
+	h := d.enrol("web-1", nil)
+	in := d.as(barograph.RoleViewer)
+	in.see("/hosts/"+h.id+"?range=30d", "Nothing was measured in the last 30 days.")
+	if page := in.see("/hosts/" + h.id); strings.Contains(page.body, `id="charts"`) {
+		t.Error("a host that was never heard has charts")
+	}
+	var lines strings.Builder
+	for i := range 180 {
+		fmt.Fprintf(&lines, "cpu_usage_ratio,host=web-1 value=0.25 %d\n", now.Add(-5*time.Hour-time.Duration(i)*time.Minute).UnixMilli())
+	}
+	d.Call(t, http.MethodPost, "/api/v2/write?precision=ms", d.Token, lines.String(), nil)
+	at := func(hours int) string {
+		return url.QueryEscape(now.Add(-time.Duration(hours) * time.Hour).UTC().Format(time.RFC3339))
+	}
+	const words = "25 %, between 25 % and 25 %"
+	for _, query := range []string{"", "?range=7d", "?from=" + at(8) + "&to=" + at(5)} {
+		page := in.see("/hosts/"+h.id+query, "Processor", words)
+		if _, _, points := page.plotted(t); len(points) < 30 {
+			t.Errorf("%q: %d points", query, len(points))
+		}
+	}
+	// What else is measured lately does not hide it from who asks.
+	d.sends(h, map[string]float64{"memory_used_ratio": .5}, nil)
+	if page := in.see("/hosts/"+h.id, "Memory"); strings.Contains(page.text, words) {
+		t.Error("what is not measured any more is shown unasked")
+	}
+	in.see("/hosts/"+h.id+"?range=7d", "Memory", words)
 }
 
 // TestUnbroken keeps numbers and their units on one line, but what is copied or sent back

@@ -65,14 +65,14 @@ func (v visitor) outlook(f barograph.Forecast, rule barograph.Rule, open openNow
 	return o
 }
 
-// newest returns the newest forecast of the series under the rule; false if there
-// is none.
-func (s *Site) newest(ctx context.Context, rule barograph.RuleID, series barograph.Series) (f barograph.Forecast, ok bool, err error) {
-	found, _, err := s.Forecasts.Latest(ctx, barograph.ForecastFilter{RuleID: rule, Host: series.Labels.Get("host")})
+// newest returns the newest forecast of the series under the rule. If there is
+// none it may be among what could not be had, which is told in words.
+func (s *Site) newest(ctx context.Context, rule barograph.RuleID, series barograph.Series) (f barograph.Forecast, ok bool, missing []string, err error) {
+	found, missing, err := s.Forecasts.Latest(ctx, barograph.ForecastFilter{RuleID: rule, Host: series.Labels.Get("host")})
 	for _, f := range found {
 		if f.Series.Equal(series) {
-			return f, true, nil
+			return f, true, nil, nil
 		}
 	}
-	return f, false, err
+	return f, false, missing, err
 }

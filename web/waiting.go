@@ -28,8 +28,9 @@ type waiting struct {
 
 // waits are those of all rules.
 type waits struct {
-	shown []waiting
-	more  int
+	shown   []waiting
+	more    int      // at most; of these nobody looked whether they still are beyond the limit
+	missing []string // what could not be had, in words
 }
 
 // waitingRow is one of them in a list.
@@ -45,7 +46,8 @@ func waitingBadge() badge { return badge{"beyond the limit, waiting", "warning"}
 
 // waitingNow finds those that wait, what matters most first.
 func (s *Site) waitingNow(ctx context.Context, rules map[barograph.RuleID]barograph.Rule, open openNow, now time.Time) (w waits, err error) {
-	beyond, _, err := s.Forecasts.Latest(ctx, barograph.ForecastFilter{State: barograph.StateAlreadyBreached})
+	beyond, missing, err := s.Forecasts.Latest(ctx, barograph.ForecastFilter{State: barograph.StateAlreadyBreached})
+	w.missing = missing
 	if err != nil || len(beyond) == 0 {
 		return w, err
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/chromedp/cdproto/fetch"
 	"github.com/chromedp/cdproto/network"
 
 	"github.com/barograph/barograph"
@@ -72,6 +73,37 @@ func TestSignedOutWhileTyping(t *testing.T) {
 	v.signInBeside(theWorld(t).token(operator))
 	v.Click("Silence")
 	v.See("The silence was created.", "typed before the end")
+	v.Click("End now")
+	v.Click("Yes, End now")
+}
+
+// TestSignedInBeside: a page that is in sight all the while hears that somebody has
+// signed in elsewhere, and follows what happens again.
+func TestSignedInBeside(t *testing.T) {
+	v, first, second := visit(t), lend(t, "lent first"), lend(t, "lent second")
+	v.SignIn(first.Key)
+	v.Open("/predictions?state=open")
+	first.takeBack(t)
+	v.See("You are signed out")
+	v.signInBeside(second.Key)
+	_, err := evaluate[bool](v, `document.dispatchEvent(new CustomEvent("barograph:stale"))`) // as each minute
+	v.must(err, "look again")
+	v.NotSee("You are signed out")
+	second.takeBack(t)
+	v.See("You are signed out")
+}
+
+// TestSavingOnAStalledConnection: what asks whether somebody is signed in holds the
+// form back for some seconds, not for ever.
+func TestSavingOnAStalledConnection(t *testing.T) {
+	v := visit(t, as(operator))
+	v.Open("/settings/silences/new")
+	v.Fill("What is silenced", `{host="e2e-stalled"}`)
+	v.Fill("Why", "typed in a tunnel")
+	v.See("Nothing that is open now")
+	call(v, fetch.Enable, fetch.EnableParams{Patterns: []*fetch.RequestPattern{{URLPattern: "*/session"}}}) // which nobody lets go on
+	v.Click("Silence")
+	v.See("The silence was created.", "typed in a tunnel")
 	v.Click("End now")
 	v.Click("Yes, End now")
 }

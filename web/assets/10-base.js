@@ -66,11 +66,13 @@
     if (source || document.hidden) return;
     source = new EventSource("/live");
     source.addEventListener("event", soon);
-    source.addEventListener("signed-out", () => { leave(); doubt(); }); // whoever comes back from signing in follows again
-    source.onerror = () => { if (source?.readyState === EventSource.CLOSED) { leave(); doubt(); setTimeout(follow, 30000 + Math.random() * 30000); } };
+    source.addEventListener("signed-out", lost);
+    source.onerror = () => { if (source?.readyState === EventSource.CLOSED) lost(); };
   }
   function leave() { source?.close(); source = null; }
+  function lost() { leave(); doubt(); setTimeout(follow, 30000 + Math.random() * 30000); }
   follow();
+  document.addEventListener("barograph:signed-in", follow); // again, in this window or another
   // What no event tells of is looked at again: after a minute, or sooner where a
   // part says so by data-every, in seconds.
   function lookAgain() {

@@ -8,8 +8,13 @@
   let banner = null, asked = Date.now(), asking = null;
 
   function tell(out) {
-    if (!out) { banner?.remove(); banner = null; return; }
-    if (banner) return;
+    if (out === (banner !== null)) return;
+    if (!out) {
+      banner.remove();
+      banner = null;
+      document.dispatchEvent(new CustomEvent("barograph:signed-in"));
+      return;
+    }
     const kept = document.querySelector("main form[method=post] :is(" + typed + ")") !== null;
     const link = document.createElement("a");
     link.href = "/sign-in?next=" + encodeURIComponent(location.pathname + location.search);
@@ -30,16 +35,16 @@
 
   // ask says whether the visitor is signed in.
   function ask() {
-    asking ??= fetch("/session", { credentials: "same-origin" })
+    asking ??= fetch("/session", { credentials: "same-origin", signal: AbortSignal.timeout(5000) })
       .then((answer) => { if (!answer.ok) throw answer; return answer.json(); })
       .then((session) => { tell(!session.signed_in); return session.signed_in; })
-      .catch(() => true) // the server is away, which is told otherwise
+      .catch(() => true) // the server is away or slow, which is told otherwise
       .finally(() => { asked = Date.now(); asking = null; });
     return asking;
   }
 
   document.addEventListener("barograph:doubt", ask);
-  document.addEventListener("barograph:fetched", (e) => { if (!e.detail.querySelector('.who form[action="/sign-out"]')) ask(); });
+  document.addEventListener("barograph:fetched", (e) => { if (banner || !e.detail.querySelector('.who form[action="/sign-out"]')) ask(); });
   document.addEventListener("visibilitychange", () => { if (!document.hidden) ask(); });
   addEventListener("pageshow", (e) => { if (e.persisted) ask(); });
   document.addEventListener("input", () => { if (Date.now() - asked > 30000) ask(); });
