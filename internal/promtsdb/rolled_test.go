@@ -18,6 +18,7 @@ import (
 
 	"github.com/barograph/barograph"
 	"github.com/barograph/barograph/internal/promtsdb"
+	"github.com/barograph/barograph/internal/storetest"
 )
 
 // history writes blocks of random lengths, some of which reach into others, with
@@ -137,7 +138,7 @@ func sameAsSamples(t *testing.T, store *promtsdb.Store, rng *rand.Rand, begin, e
 		samples.Step = 0
 		want := selected(t, store, samples)
 		for i := range want {
-			want[i].Points = plainSteps(want[i].Points, q.Step, q.Rollup)
+			want[i].Points = storetest.Roll(want[i].Points, q.Step, q.Rollup)
 		}
 		if diff := cmp.Diff(want, selected(t, store, q), cmpopts.EquateApprox(1e-12, 0), cmpopts.EquateEmpty()); diff != "" {
 			t.Fatalf("%s: %s of %s, %s to %s (-samples +steps)\n%s", what, q.Rollup, q.Step, q.From, q.To, diff)
@@ -152,30 +153,6 @@ func selected(t *testing.T, store *promtsdb.Store, q barograph.Query) []barograp
 		t.Fatal(err)
 	}
 	return found
-}
-
-// plainSteps rolls up samples.
-func plainSteps(samples []barograph.Point, step time.Duration, rollup barograph.Rollup) (out []barograph.Point) {
-	n := 0.0
-	for _, p := range samples {
-		start := p.UnixMilli - p.UnixMilli%step.Milliseconds()
-		if len(out) == 0 || out[len(out)-1].UnixMilli != start {
-			out, n = append(out, barograph.Point{UnixMilli: start, Value: p.Value}), 1
-			continue
-		}
-		n++
-		switch last := &out[len(out)-1]; rollup {
-		case barograph.RollupLast:
-			last.Value = p.Value
-		case barograph.RollupMax:
-			last.Value = max(last.Value, p.Value)
-		case barograph.RollupMin:
-			last.Value = min(last.Value, p.Value)
-		case barograph.RollupMean:
-			last.Value += (p.Value - last.Value) / n
-		}
-	}
-	return out
 }
 
 func rolledFiles(t *testing.T, dir string) []string {

@@ -105,7 +105,7 @@ func testRollupEpochAligned(f fixture) {
 			if step == time.Millisecond { // a day would have many steps
 				q.From, q.To = f.base, f.base.Add(3*time.Minute)
 			}
-			f.expect(t, q, barograph.SeriesPoints{Series: s, Points: roll(f.points(time.Minute, 1, 2, 3), step, barograph.RollupLast)})
+			f.expect(t, q, barograph.SeriesPoints{Series: s, Points: Roll(f.points(time.Minute, 1, 2, 3), step, barograph.RollupLast)})
 		})
 	}
 }
@@ -128,7 +128,7 @@ func testRollupLikeRaw(f fixture) {
 			t.Run(tt.rollup.String()+" "+step.String(), func(t *testing.T) {
 				var want []barograph.SeriesPoints
 				for _, d := range data {
-					want = append(want, barograph.SeriesPoints{Series: d.Series, Points: roll(d.Points, step, tt.rollup)})
+					want = append(want, barograph.SeriesPoints{Series: d.Series, Points: Roll(d.Points, step, tt.rollup)})
 				}
 				q := barograph.Query{
 					Selector: mustSelector("m"), From: f.base, To: f.base.Add(time.Hour), Step: step, Rollup: tt.rollup,
@@ -141,8 +141,8 @@ func testRollupLikeRaw(f fixture) {
 	}
 }
 
-// roll is the plain way to roll up sorted points.
-func roll(points []barograph.Point, step time.Duration, r barograph.Rollup) []barograph.Point {
+// Roll is the plain way to roll up sorted points, which stores are held against.
+func Roll(points []barograph.Point, step time.Duration, r barograph.Rollup) []barograph.Point {
 	var out []barograph.Point
 	counts := 0
 	for _, p := range points {

@@ -67,7 +67,7 @@ func (m *memory) Select(ctx context.Context, q barograph.Query) ([]barograph.Ser
 		}
 		slices.SortFunc(sp.Points, func(a, b barograph.Point) int { return cmp.Compare(a.UnixMilli, b.UnixMilli) })
 		if q.Step > 0 {
-			sp.Points = roll(sp.Points, q.Step.Milliseconds(), q.Rollup)
+			sp.Points = Roll(sp.Points, q.Step.Milliseconds(), q.Rollup)
 		}
 		if len(sp.Points) > 0 {
 			out = append(out, sp)
@@ -90,7 +90,7 @@ func (m *memory) Series(ctx context.Context, q barograph.SeriesQuery) (found []b
 	return found, false, err
 }
 
-func roll(points []barograph.Point, step int64, r barograph.Rollup) []barograph.Point {
+func Roll(points []barograph.Point, step int64, r barograph.Rollup) []barograph.Point {
 	var out []barograph.Point
 	for len(points) > 0 {
 		start := points[0].UnixMilli / step * step
