@@ -30,6 +30,14 @@ func ReadingBeside(metric string, v, limit float64) string {
 	}
 }
 
+// Reading writes a value beside the limit of the rule, which may be nil.
+func (r *RuleRef) Reading(metric string, v float64) string {
+	if r == nil {
+		return Reading(metric, v)
+	}
+	return ReadingBeside(metric, v, r.Limit)
+}
+
 const measuredDigits, limitDigits, mostDigits = 3, 4, 7
 
 // digits is how many of a number are significant.

@@ -26,7 +26,7 @@ func newMessageEvent(e barograph.Event, now time.Time) MessageEvent {
 	v.Tag, v.Color = tagOf(e)
 	v.setLimit()
 	if e.Data.Value != nil {
-		v.Value = reading(v.What, *e.Data.Value, e.Data.Rule)
+		v.Value = e.Data.Rule.Reading(v.What, *e.Data.Value)
 	}
 	switch group := kindGroup(e); {
 	case group == "prediction" && e.Data.Prediction != nil:
@@ -111,7 +111,7 @@ func (v *MessageEvent) setSeries(s barograph.Series, rule string) {
 	v.What, v.Where, v.Rule = oneLine(s.Metric), oneLine(s.Place()), oneLine(rule)
 	v.setLimit()
 	if v.Event.Data.Value != nil {
-		v.Value = reading(s.Metric, *v.Event.Data.Value, v.Event.Data.Rule)
+		v.Value = v.Event.Data.Rule.Reading(s.Metric, *v.Event.Data.Value)
 	}
 }
 
@@ -125,7 +125,7 @@ func (v *MessageEvent) setPrediction(p barograph.Prediction) {
 	v.setSeries(p.Series, p.RuleName)
 	said, at := p.Latest, v.Event.Time
 	if v.Value == "" {
-		v.Value = reading(v.What, said.Value, v.Event.Data.Rule)
+		v.Value = v.Event.Data.Rule.Reading(v.What, said.Value)
 	}
 	v.Range, v.Before, v.Sure = etaRange(said.ETA, at), etaRange(p.First.ETA, at), barograph.Percent(said.Probability)
 	if v.Range != "" {
@@ -144,7 +144,7 @@ func (v *MessageEvent) setPrediction(p barograph.Prediction) {
 func (v *MessageEvent) setBreach(b barograph.Breach, now time.Time) {
 	v.setSeries(b.Series, b.RuleName)
 	if v.Value == "" {
-		v.Value = reading(v.What, b.Value, v.Event.Data.Rule)
+		v.Value = v.Event.Data.Rule.Reading(v.What, b.Value)
 	}
 	v.Since = stampUTC(b.StartedAt, v.Event.Time)
 	v.Reason = oneLine(b.EndReason)

@@ -73,7 +73,7 @@ func predictionNews(e barograph.Event, p barograph.Prediction) string {
 	if e.Data.Value != nil {
 		now = *e.Data.Value
 	}
-	value := "; now " + reading(metric, now, e.Data.Rule)
+	value := "; now " + e.Data.Rule.Reading(metric, now)
 	switch e.Type { //nolint:exhaustive // the other types are not about predictions
 	case barograph.EventPredictionConfirmed:
 		if p.Lead <= 0 {
@@ -112,11 +112,11 @@ func breachNews(e barograph.Event, b barograph.Breach, by time.Time) string {
 	case e.Type == barograph.EventBreachEnded && b.EndReason != "":
 		return "breach closed, " + b.EndReason
 	case e.Type == barograph.EventBreachEnded:
-		return "no longer " + trouble + ", over after " + barograph.Words(lasted(b)) + "; now " + reading(metric, now, e.Data.Rule)
+		return "no longer " + trouble + ", over after " + barograph.Words(lasted(b)) + "; now " + e.Data.Rule.Reading(metric, now)
 	case b.PredictionID != "" && b.Lead > 0:
-		return trouble + " now, at " + reading(metric, now, e.Data.Rule) + "; foreseen " + barograph.Words(b.Lead.Std()) + " ahead"
+		return trouble + " now, at " + e.Data.Rule.Reading(metric, now) + "; foreseen " + barograph.Words(b.Lead.Std()) + " ahead"
 	}
-	return trouble + " now, at " + reading(metric, now, e.Data.Rule)
+	return trouble + " now, at " + e.Data.Rule.Reading(metric, now)
 }
 
 func lasted(b barograph.Breach) time.Duration { return max(b.EndedAt.Sub(b.StartedAt), 0) }

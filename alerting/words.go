@@ -19,14 +19,6 @@ func beyond(metric string, rule *barograph.RuleRef) string {
 	return rule.Operator.Beyond(metric, rule.Limit)
 }
 
-// reading writes a value, told apart from the limit.
-func reading(metric string, v float64, rule *barograph.RuleRef) string {
-	if rule == nil {
-		return barograph.Reading(metric, v)
-	}
-	return barograph.ReadingBeside(metric, v, rule.Limit)
-}
-
 // etaRange writes when as "Thu 14:00 – Fri 09:00 UTC", seen from now.
 func etaRange(eta barograph.ETA, now time.Time) string {
 	words := eta.Words(now, time.UTC)

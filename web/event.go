@@ -47,10 +47,7 @@ func (s *Site) event(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	if e.Data.Value != nil {
-		d.Value = barograph.Reading(metricOf(e), *e.Data.Value)
-		if rule := e.Data.Rule; rule != nil {
-			d.Value = barograph.ReadingBeside(metricOf(e), *e.Data.Value, rule.Limit)
-		}
+		d.Value = e.Data.Rule.Reading(metricOf(e), *e.Data.Value)
 	}
 	if e.Data.Digest != nil {
 		if err := s.addDigest(r, &d, *e.Data.Digest); err != nil {
