@@ -174,10 +174,11 @@ func TestLargeFleetIsFast(t *testing.T) {
 	if raceDetector {
 		t.Skip("under the race detector nothing is fast")
 	}
+	before := time.Now()
 	d := openLarge(t)
 	in := d.as(barograph.RoleViewer)
 	fillHosts(t, d)
-	fillTargets(t, d)
+	fillTargets(t, d, before)
 	for _, c := range []struct {
 		loads int
 		wait  time.Duration // before each but the first, so that nothing is remembered

@@ -124,7 +124,7 @@ func TestTargetsOfEachState(t *testing.T) {
 	d, now := open(t), time.Now()
 	state := map[string]float64{"up": 0, "lossy": .25, "down": 1}
 	for name, loss := range state {
-		one := d.addTarget(map[string]any{"name": name, "enabled": true, "interval": "5m", "address": "192.0.2.1"})
+		one := d.addTarget(map[string]any{"name": name, "enabled": true, "interval": "1d", "address": "192.0.2.1"})
 		d.measureAs(one, now.Add(3*time.Second), map[string]float64{"probe_loss_ratio": loss, "probe_rtt_seconds": .0123, "probe_jitter_seconds": .002, "probe_certificate_expires_in_seconds": 40 * 86400})
 	}
 	d.addTarget(map[string]any{"name": "resting", "kind": "tcp", "address": "192.0.2.1:9"})
@@ -334,14 +334,13 @@ func regexpOf(text string) string {
 }
 
 // fillTargets has each target of a large fleet measure for ten minutes.
-func fillTargets(tb testing.TB, d *desk) {
+func fillTargets(tb testing.TB, d *desk, until time.Time) {
 	tb.Helper()
-	now := time.Now()
 	for _, ago := range []time.Duration{10 * time.Minute, 8 * time.Minute, 6 * time.Minute, 4 * time.Minute, 2 * time.Minute, 0} {
 		var lines strings.Builder
 		for n := range manyTargets {
 			for _, metric := range []string{"probe_loss_ratio", "probe_rtt_seconds", "probe_certificate_expires_in_seconds"} {
-				fmt.Fprintf(&lines, "%s,kind=http,target=target-%04d.example.com value=0.5 %d\n", metric, n, now.Add(-ago).UnixMilli())
+				fmt.Fprintf(&lines, "%s,kind=http,target=target-%04d.example.com value=0.5 %d\n", metric, n, until.Add(-ago).UnixMilli())
 			}
 		}
 		d.Call(tb, http.MethodPost, "/api/v2/write?precision=ms", d.Token, lines.String(), nil)

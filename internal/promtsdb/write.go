@@ -284,4 +284,4 @@ func conflict(s *barograph.Sample) *refusal {
 		"%s has another value than %v stored at %s: a stored sample can't be changed", s.Series, s.Value, stamp(s.UnixMilli))
 }
 
-func stamp(unixMilli int64) string { return time.UnixMilli(unixMilli).UTC().Format(time.RFC3339) }
+func stamp(unixMilli int64) string { return time.UnixMilli(unixMilli).UTC().Format(time.RFC3339Nano) }
