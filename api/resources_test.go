@@ -330,11 +330,13 @@ func TestQueryRefusals(t *testing.T) {
 	}
 }
 
-// What is misspelt is answered with what there is.
-func TestUnknownParametersAreNamed(t *testing.T) {
+// What is misspelt is answered with what there is, and what is of another kind with
+// what is allowed.
+func TestQueryRefusalsSayWhatIsAllowed(t *testing.T) {
 	t.Parallel()
 	s := newServer(t)
 	for path, want := range map[string]string{
+		"/api/v1/hosts?limit=many":                          `limit: "many" is not a whole number from 1 to 1000. `,
 		"/api/v1/hosts?lmit=1&limit=2&x=3":                  "lmit: is not known here; known are after, limit. x: is not known here; known are after, limit. ",
 		"/api/v1/hosts/" + string(s.host.ID) + "?limit=1":   "limit: is not known here; there are no parameters. ",
 		"/api/v1/hosts/" + string(s.host.ID) + "?after=%zz": `query: can't be read: invalid URL escape "%zz". `,

@@ -94,11 +94,28 @@ func requestErrors(e *openapi3filter.RequestError) []barograph.FieldError {
 	return fieldErrors(e.Err, name)
 }
 
+// kindOf says what the parameter takes, in words: a whole number from 1 to 1000.
 func kindOf(p *openapi3.Parameter) string {
-	if p.Schema == nil || p.Schema.Value == nil || p.Schema.Value.Type == nil {
+	if p.Schema == nil || p.Schema.Value == nil {
 		return "what is expected here"
 	}
-	return "of type " + strings.Join(p.Schema.Value.Type.Slice(), " or ")
+	schema := p.Schema.Value
+	switch {
+	case schema.Type.Is(openapi3.TypeInteger):
+		return "a whole number" + rangeOf(schema)
+	case schema.Type.Is(openapi3.TypeNumber):
+		return "a number" + rangeOf(schema)
+	case schema.Type.Is(openapi3.TypeBoolean):
+		return "true or false"
+	}
+	return "what is expected here"
+}
+
+func rangeOf(schema *openapi3.Schema) string {
+	if schema.Min == nil || schema.Max == nil {
+		return ""
+	}
+	return fmt.Sprintf(" from %v to %v", *schema.Min, *schema.Max)
 }
 
 // jsonMessage returns what is wrong with a JSON text; the standard library's
