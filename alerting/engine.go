@@ -167,9 +167,9 @@ func (e *Engine) Run(ctx context.Context) error {
 			following.Wait()
 			return e.recordLast(ctx)
 		case <-e.queue.news():
-			e.queue.record(ctx)
+			e.record(ctx)
 		case <-retry.C:
-			e.queue.record(ctx)
+			e.record(ctx)
 		case <-e.opts.Changes:
 			e.reload(ctx)
 		case <-shared:
@@ -179,6 +179,17 @@ func (e *Engine) Run(ctx context.Context) error {
 		}
 		e.beat()
 	}
+}
+
+// record records what is queued. Of what was changed before it was queued, as by
+// a silence, the news may have come at the same moment: it is heeded first.
+func (e *Engine) record(ctx context.Context) {
+	select {
+	case <-e.opts.Changes:
+		e.reload(ctx)
+	default:
+	}
+	e.queue.record(ctx)
 }
 
 // step looks at the database and at the time, and records what follows.

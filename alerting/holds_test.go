@@ -259,3 +259,33 @@ func TestEventsAreHeldWhenTheyAreRecorded(t *testing.T) {
 		}
 	}
 }
+
+// A silence holds what happens after it, though the engine hears of both at once.
+func TestSilenceIsHeededBeforeWhatFollowsIsRecorded(t *testing.T) {
+	t.Parallel()
+	for range 10 { // Run takes one of two at random
+		w := newWorld(t, diskRule())
+		sub := subscription("sub_1", hook("ept_1", "https://a"))
+		sub.EventTypes = []string{"*"}
+		w.noError(w.db.CreateSubscription(t.Context(), sub))
+		w.tick()
+		m := barograph.Matchers{}
+		w.noError(m.UnmarshalText([]byte(`{host="db-1"}`)))
+		w.noError(w.db.CreateSilence(t.Context(), barograph.Silence{
+			ID: "sil_1", Matchers: m, StartsAt: worldStart(), EndsAt: time.Now().Add(time.Hour), Comment: "x",
+		}))
+		w.sample(disk("db-1"), .95)
+		stop := w.run()
+		select {
+		case <-w.wakes:
+		case <-time.After(time.Minute):
+			t.Fatal("nothing was recorded")
+		}
+		stop()
+		w.expect(starts)
+		ds, err := w.db.Deliveries(context.Background(), barograph.DeliveryFilter{}, barograph.Page{})
+		if err != nil || len(ds) != 1 || ds[0].HeldBy != "sil_1" {
+			t.Fatalf("deliveries %+v, %v; want one that is held", ds, err)
+		}
+	}
+}
