@@ -183,12 +183,15 @@ func (s *streams) send(ctx context.Context, out *eventWriter, missed []barograph
 type eventWriter struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
+
+	mu     sync.Mutex // guards the write deadline
+	gaveUp bool
 }
 
 func newEventWriter(w http.ResponseWriter) *eventWriter {
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no") // proxies would hold events back
-	return &eventWriter{w, http.NewResponseController(w)}
+	return &eventWriter{w: w, control: http.NewResponseController(w)}
 }
 
 func (o *eventWriter) event(e barograph.Event) error {
@@ -199,14 +202,31 @@ func (o *eventWriter) event(e barograph.Event) error {
 	return o.write(fmt.Sprintf("id: %s\nevent: %s\ndata: %s\n\n", line(string(e.ID)), line(string(e.Type)), data))
 }
 
-// giveUp ends a write that waits for the client.
-func (o *eventWriter) giveUp() { _ = o.control.SetWriteDeadline(time.Now()) }
+// giveUp ends a write that waits for the client, and all that would follow.
+func (o *eventWriter) giveUp() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.gaveUp = true
+	_ = o.control.SetWriteDeadline(time.Now())
+}
+
+// extend gives the next write its time, unless it is given up already.
+func (o *eventWriter) extend() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.gaveUp {
+		return errSlowClient
+	}
+	_ = o.control.SetWriteDeadline(time.Now().Add(streamWrite)) // a writer without deadlines, as in a test, needs none
+	return nil
+}
 
 func (o *eventWriter) comment(text string) error { return o.write(": " + text + "\n\n") }
 
 func (o *eventWriter) write(text string) error {
-	// A writer without deadlines, as in a test, needs no extension.
-	_ = o.control.SetWriteDeadline(time.Now().Add(streamWrite))
+	if err := o.extend(); err != nil {
+		return err
+	}
 	if _, err := o.w.Write([]byte(text)); err != nil {
 		return err
 	}
