@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/url"
 	"sync"
 	"time"
 
@@ -22,6 +23,8 @@ const (
 
 // hub tells open pages what happens. It listens once for all of them; a page that
 // is slow misses some, and costs the others nothing: what it shows it reads anew.
+// A page knows the newest event from before it was made, and tells it when it comes
+// to follow: it is told if there was another one meanwhile.
 type hub struct {
 	subscriber barograph.Subscriber
 	most       int
@@ -31,6 +34,7 @@ type hub struct {
 	watching map[chan barograph.Event]watcher
 	sessions map[watcher]int // how many streams each has
 	nudging  bool
+	last     liveEvent // the newest; zero: there was none yet
 	closing  chan struct{}
 	close    func()
 }
@@ -65,6 +69,7 @@ func (h *hub) run(ctx context.Context) error {
 		h.heard(e)
 		h.mu.Lock()
 		defer h.mu.Unlock()
+		h.last = liveEvent{e.ID, e.Type}
 		for page := range h.watching {
 			select {
 			case page <- e:
@@ -73,6 +78,13 @@ func (h *hub) run(ctx context.Context) error {
 		}
 	})
 	return nil // it ends with ctx only
+}
+
+// newest returns the newest event; zero: there was none yet.
+func (h *hub) newest() liveEvent {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.last
 }
 
 // nudge has all pages look soon whether their visitors still are signed in.
@@ -148,6 +160,17 @@ type liveEvent struct {
 	Type barograph.EventType `json:"type"`
 }
 
+// missed returns the newest event if the page, which follows by now, does not know
+// it: it came after the page was made, or while the stream was broken off.
+func (s *Site) missed(r *http.Request) (e liveEvent, missed bool) {
+	known, told := r.Header.Get("Last-Event-ID"), r.URL.Query().Has("heard")
+	if known == "" {
+		known = r.URL.Query().Get("heard")
+	}
+	e = s.live.newest()
+	return e, (told || known != "") && e.ID != "" && string(e.ID) != known
+}
+
 // follow streams events to a page until it goes away, is signed out, or the server
 // shuts down.
 func (s *Site) follow(w http.ResponseWriter, r *http.Request) error {
@@ -159,6 +182,11 @@ func (s *Site) follow(w http.ResponseWriter, r *http.Request) error {
 	out := newStream(w)
 	if err := out.comment("following"); err != nil {
 		return nil // the page is gone
+	}
+	if e, missed := s.missed(r); missed {
+		if err := out.happened(e); err != nil {
+			return nil
+		}
 	}
 	beat := time.NewTicker(liveKeepAlive)
 	defer beat.Stop()
@@ -179,7 +207,7 @@ func (s *Site) follow(w http.ResponseWriter, r *http.Request) error {
 		if e.ID == "" {
 			err = out.comment("")
 		} else {
-			err = out.send("event", liveEvent{e.ID, e.Type})
+			err = out.happened(liveEvent{e.ID, e.Type})
 		}
 		if err != nil {
 			return nil // the page is gone
@@ -207,6 +235,21 @@ func (s stream) send(event string, data any) error {
 		return err
 	}
 	return s.write("event: " + event + "\ndata: " + string(text) + "\n\n")
+}
+
+// happened tells an event, which a browser names when it comes again. Its ID is
+// escaped, as another program on the bus may have made it up.
+func (s stream) happened(e liveEvent) error {
+	return s.sendFrom(url.QueryEscape(string(e.ID)), "event", e)
+}
+
+// sendFrom is send with a place, which a browser names when it comes again.
+func (s stream) sendFrom(place, event string, data any) error {
+	text, err := json.Marshal(data)
+	if err != nil {
+		return err
+	}
+	return s.write("id: " + place + "\nevent: " + event + "\ndata: " + string(text) + "\n\n")
 }
 
 // comment writes what browsers pass over; it keeps the connection open.

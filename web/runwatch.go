@@ -2,7 +2,6 @@ package web
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -49,7 +48,7 @@ func (s *Site) watchRun(w http.ResponseWriter, r *http.Request) error {
 			continue
 		}
 		from = news.Next
-		err = out.sendFrom(from, "run", runNews{keyOfRun(news.Run), visibleLines(news.Lines), news.Reset})
+		err = out.sendFrom(strconv.FormatInt(from, 10), "run", runNews{keyOfRun(news.Run), visibleLines(news.Lines), news.Reset})
 	}
 	return nil // the page is gone, or the server stops: the page comes again
 }
@@ -91,15 +90,6 @@ func placeOfWatcher(r *http.Request) int64 {
 		}
 	}
 	return 0
-}
-
-// sendFrom sends an event with its place, which a browser names when it comes again.
-func (s stream) sendFrom(place int64, event string, data any) error {
-	text, err := json.Marshal(data)
-	if err != nil {
-		return err
-	}
-	return s.write(fmt.Sprintf("id: %d\nevent: %s\ndata: %s\n\n", place, event, text))
 }
 
 // joinVisible returns the lines as one text.

@@ -16,6 +16,7 @@ type visitor struct {
 	TokenID  barograph.TokenID // that the visitor signed in with
 	Zone     *time.Location    // in which times are shown
 	Now      time.Time
+	Heard    barograph.EventID // the newest event as the request came; "": there was none yet
 }
 
 // May reports whether the visitor has the role: templates show no button that
@@ -39,7 +40,7 @@ const zoneCookie = "barograph-zone"
 
 // identify returns who makes the request.
 func (s *Site) identify(w http.ResponseWriter, r *http.Request) (visitor, error) {
-	v := visitor{Zone: zoneOf(r), Now: s.Clock.Now()}
+	v := visitor{Zone: zoneOf(r), Now: s.Clock.Now(), Heard: s.live.newest().ID}
 	token, err := s.sessions.identify(w, r)
 	v.Identity = barograph.Identity{Role: token.Role, Name: token.Name}
 	v.TokenID, v.SignedIn = token.ID, token.Role != ""

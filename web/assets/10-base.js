@@ -34,6 +34,7 @@
       if (!answer.ok) return;
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
       document.dispatchEvent(new CustomEvent("barograph:fetched", { detail: fresh }));
+      document.body.dataset.heard = fresh.body.dataset.heard || "";
       for (const part of [...live(), ...document.querySelectorAll("#failing")]) {
         const next = fresh.getElementById(part.id);
         if (!next || busy(part) || next.isEqualNode(part)) continue;
@@ -60,11 +61,12 @@
     timer = setTimeout(() => { timer = 0; refresh(); }, wait);
   }
   // A browser has six connections to a server for all of its tabs: those that
-  // nobody sees follow nothing, or the seventh would wait for ever.
+  // nobody sees follow nothing, or the seventh would wait for ever. The server says
+  // at once if anything happened after what it showed us.
   let source = null;
   function follow() {
     if (source || document.hidden) return;
-    source = new EventSource("/live");
+    source = new EventSource("/live?heard=" + encodeURIComponent(document.body.dataset.heard || ""));
     source.addEventListener("event", soon);
     source.addEventListener("signed-out", lost);
     source.onerror = () => { if (source?.readyState === EventSource.CLOSED) lost(); };
