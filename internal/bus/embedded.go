@@ -73,8 +73,9 @@ func (e *embedded) startNode(ctx context.Context) (*node, error) {
 		return nil, err
 	}
 	n := newNode(e.pace, streamName, ours{srv})
-	n.dial = dialer(func() []string { return nil }, nats.InProcessServer(srv), nats.Token(e.gate.own), nats.ReconnectWait(100*time.Millisecond), onError(log.client))
-	if n.publishing, err = n.dial(connectionName); err == nil {
+	n.dial = dialer(func() []string { return nil }, nats.InProcessServer(srv), nats.Token(e.gate.own), nats.ReconnectWait(100*time.Millisecond),
+		nats.Timeout(e.pace.start), onError(log.client))
+	if n.publishing, err = patiently(n.dial, connectionName); err == nil {
 		err = e.makeStream(ctx, n, limit)
 	}
 	if err == nil && cfg.Listen != "" {
@@ -87,6 +88,18 @@ func (e *embedded) startNode(ctx context.Context) (*node, error) {
 		return nil, err
 	}
 	return n, nil
+}
+
+// patiently dials a server of ours. On a machine that stands still for a moment
+// that server gives us up, as it does a client that does not say who it is.
+func patiently(dial func(name string) (link, error), name string) (own link, err error) {
+	const tries = 3
+	for range tries {
+		if own, err = dial(name); err == nil {
+			break
+		}
+	}
+	return own, err
 }
 
 // onError has a connection tell its errors.
