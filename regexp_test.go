@@ -39,7 +39,15 @@ func TestHugePatterns(t *testing.T) {
 		if barograph.KindOf(err) != barograph.KindInvalid || err == nil || !strings.Contains(err.Error(), "too large: it may have 20,000") || len(err.Error()) > 500 {
 			t.Errorf("%s: %.600v, want it refused as too large", name, err)
 		}
-		if took := time.Since(began); took > time.Second {
+		took := time.Since(began)
+		for range 4 { // the machine may be busy with something else
+			if took > time.Second {
+				began = time.Now()
+				_, _ = barograph.NewMatcher("host", barograph.MatchRegexp, pattern)
+				took = min(took, time.Since(began))
+			}
+		}
+		if took > time.Second {
 			t.Errorf("%s: refused after %s", name, took)
 		}
 	}

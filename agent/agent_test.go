@@ -1,11 +1,11 @@
 package agent_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -100,7 +100,7 @@ func TestETagAndChange(t *testing.T) {
 	s.with(func() { s.checks = []wire.Check{command("second", "echo 2"), s.checks[1]} })
 	changed := time.Now()
 	eventually(t, "the second check", func() bool { return len(s.values("second")) > 0 })
-	if d := time.Since(changed); d > 5*time.Second {
+	if d := time.Since(changed); d > 20*time.Second { // it would be more with the usual refresh
 		t.Errorf("the change took %s with a refresh of 1s", d)
 	}
 	n := len(s.values("first"))
@@ -113,35 +113,40 @@ func TestETagAndChange(t *testing.T) {
 
 func TestServerAwayAtStart(t *testing.T) {
 	t.Parallel()
-	dir := t.TempDir()
-	s := newServer(t, command("count", counting(t.TempDir())))
+	dir, counted := t.TempDir(), t.TempDir()
+	s := newServer(t, command("count", counting(counted)))
 	c := configFor(s, dir)
 	c.AllowCommands = true
 	_, stop := start(t, c)
 	eventually(t, "a sample", func() bool { return len(s.values("count")) > 0 })
 	stop()
+	// The end may have cut off a command that had counted: the second run counts anew.
+	if err := os.Remove(filepath.Join(counted, "count")); err != nil {
+		t.Fatal(err)
+	}
 	if info, err := os.Stat(filepath.Join(dir, "checks.json")); err != nil || info.Mode().Perm() != 0o600 {
 		t.Errorf("saved checks: %v, %v", info, err)
 	}
 
-	address := reserve(t)
+	address, listen := reserve(t)
 	c.Server = "http://" + address
 	book, stop := start(t, c)
 	defer stop()
 	time.Sleep(2500 * time.Millisecond)
 	eventually(t, "a line about the server for each task", func() bool { return book.count("server is away") == 2 })
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
 	late := httptest.NewUnstartedServer(s.handler())
 	late.Listener.Close()
-	late.Listener = l
+	late.Listener = listen()
 	late.Start()
 	defer late.Close()
 	before := len(s.values("count"))
 	eventually(t, "what was measured meanwhile", func() bool { return len(s.values("count")) >= before+3 })
-	wantCounted(t, s.values("count"), book)
+	values := s.values("count")
+	second := len(values) - 1
+	for second > 0 && values[second] > 1 {
+		second--
+	}
+	wantCounted(t, values[second:], book)
 	wantSteadyTimes(t, s)
 }
 
@@ -229,7 +234,8 @@ func TestFailingAndRecovering(t *testing.T) {
 	var got []barograph.CheckStatus
 	eventually(t, "the failure", func() bool {
 		got, _ = s.statuses()
-		return len(got) == 1
+		// On a busy machine the first one may be that it took too long.
+		return len(got) == 1 && !strings.Contains(got[0].Message, "did not end within")
 	})
 	if got[0].State != barograph.CheckFailed || !strings.Contains(got[0].Message, "No such file") {
 		t.Errorf("%+v", got[0])
@@ -248,16 +254,21 @@ func TestFailingAndRecovering(t *testing.T) {
 func TestHangingCommandIsKilledWithChildren(t *testing.T) {
 	t.Parallel()
 	pids := filepath.Join(t.TempDir(), "pids")
-	ctx, cancel := context.WithTimeout(t.Context(), 300*time.Millisecond)
-	defer cancel()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	ended := make(chan error, 1)
+	go func() {
+		_, err := agent.RunCommand(ctx, fmt.Sprintf("(sleep 300; echo no) & echo $! >%s; sleep 301 & echo $! >>%[1]s; sleep 302", pids))
+		ended <- err
+	}()
+	var text []byte
+	eventually(t, "both children", func() bool {
+		text, _ = os.ReadFile(pids)
+		return bytes.Count(text, []byte("\n")) == 2
+	})
 	began := time.Now()
-	_, err := agent.RunCommand(ctx, fmt.Sprintf("(sleep 300; echo no) & echo $! >%s; sleep 301 & echo $! >>%[1]s; sleep 302", pids))
-	if !errors.Is(err, context.DeadlineExceeded) || time.Since(began) > 20*time.Second {
+	cancel(context.DeadlineExceeded)
+	if err := <-ended; !errors.Is(err, context.DeadlineExceeded) || time.Since(began) > 20*time.Second {
 		t.Errorf("after %s: %v", time.Since(began), err)
-	}
-	text, err := os.ReadFile(pids)
-	if err != nil {
-		t.Fatal(err)
 	}
 	for pid := range strings.FieldsSeq(string(text)) {
 		n, _ := strconv.Atoi(pid)
@@ -489,7 +500,10 @@ func TestRefusedSamples(t *testing.T) {
 				return n == 297
 			})
 			stop()
-			if left := spooled(t, dir); len(left) > 0 { // stopped before the answer came
+			for range 20 { // it may be stopped before the answer came
+				if len(spooled(t, dir)) == 0 {
+					break
+				}
 				_, stop := start(t, configFor(s, dir))
 				time.Sleep(time.Second)
 				stop()
@@ -629,8 +643,15 @@ func TestKilledAgent(t *testing.T) {
 	t.Parallel()
 	dir := t.TempDir()
 	s := newServer(t, command("count", counting(t.TempDir())))
+	var offered []float64 // the last batch
 	s.with(func() {
-		s.answer = func(wire.Batch) (int, any, http.Header) { return http.StatusBadGateway, nil, nil }
+		s.answer = func(b wire.Batch) (int, any, http.Header) {
+			offered = offered[:0]
+			for _, x := range b.Samples {
+				offered = append(offered, x.Value)
+			}
+			return http.StatusBadGateway, nil, nil
+		}
 	})
 	args, err := json.Marshal([]string{s.URL, s.key.Reveal(), dir})
 	if err != nil {
@@ -641,14 +662,20 @@ func TestKilledAgent(t *testing.T) {
 	if err := child.Start(); err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(2500 * time.Millisecond)
+	t.Cleanup(func() { child.Process.Kill() })
+	eventually(t, "samples that are not taken", func() (some bool) {
+		s.with(func() { some = len(offered) > 1 })
+		return some
+	})
 	child.Process.Kill()
 	child.Wait()
 	waiting := spooled(t, dir)
-	if len(waiting) == 0 || waiting[0] != 1 {
-		t.Fatalf("in the spool: %v", waiting)
-	}
-	s.with(func() { s.answer = nil })
+	s.with(func() {
+		if n := len(offered); len(waiting) < n || !slices.Equal(waiting[:n], offered) {
+			t.Fatalf("in the spool: %v, offered were %v", waiting, offered)
+		}
+		s.answer = nil
+	})
 	c := configFor(s, dir)
 	c.AllowCommands = true
 	start(t, c)

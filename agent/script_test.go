@@ -165,7 +165,8 @@ func TestScriptKeepsWhatCanNotBeSent(t *testing.T) {
 	if log, err := runScript(t, "sh", s, "ALLOW_COMMANDS=1", state); err != nil {
 		t.Fatal(err, log)
 	}
-	if log, err := runScript(t, "sh", s, "ALLOW_COMMANDS=1", state, "BAROGRAPH_SERVER=http://"+reserve(t)); err == nil {
+	nobody, _ := reserve(t)
+	if log, err := runScript(t, "sh", s, "ALLOW_COMMANDS=1", state, "BAROGRAPH_SERVER=http://"+nobody); err == nil {
 		t.Error("no failure without a server:", log)
 	}
 	if log, err := runScript(t, "sh", s, "ALLOW_COMMANDS=1", state); err != nil {

@@ -18,6 +18,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -179,7 +180,7 @@ func (s *server) statuses() ([]barograph.CheckStatus, bool) {
 // eventually waits until fn is true, and fails the test after a long time: the machine may be busy.
 func eventually(t *testing.T, what string, fn func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !fn(); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !fn(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("waited in vain for", what)
 		}
@@ -244,7 +245,7 @@ func start(t *testing.T, c agent.Config) (*logBook, func()) {
 			if err != nil {
 				t.Error("Run:", err)
 			}
-		case <-time.After(5 * time.Second):
+		case <-time.After(time.Minute):
 			t.Error("Run does not end")
 		}
 		client.CloseIdleConnections()
@@ -278,13 +279,37 @@ func fill(t *testing.T, dir string, n int, o spool.Options) {
 	}
 }
 
-// reserve returns a loopback address on which nobody listens now.
-func reserve(t *testing.T) string {
+// reserve returns a loopback address on which nobody listens, and nobody else
+// can until the test ends: it is taken, but not listened on until listen is called.
+func reserve(t *testing.T) (address string, listen func() net.Listener) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer l.Close()
-	return l.Addr().String()
+	syscall.CloseOnExec(fd)
+	file := os.NewFile(uintptr(fd), "reserved")
+	t.Cleanup(func() { file.Close() })
+	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
+		t.Fatal(err)
+	}
+	name, err := syscall.Getsockname(fd)
+	if err != nil {
+		t.Fatal(err)
+	}
+	own, ok := name.(*syscall.SockaddrInet4)
+	if !ok {
+		t.Fatalf("the socket is bound to %v", name)
+	}
+	return fmt.Sprintf("127.0.0.1:%d", own.Port), func() net.Listener {
+		t.Helper()
+		if err := syscall.Listen(fd, 16); err != nil {
+			t.Fatal(err)
+		}
+		l, err := net.FileListener(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return l
+	}
 }

@@ -357,7 +357,7 @@ func TestFollowRuns(t *testing.T) {
 	h := newHouse(t, diskRule())
 	defer h.run()()
 	h.unjudged(disk("db-1"), .95)
-	deadline := time.Now().Add(10 * time.Second)
+	deadline := time.Now().Add(time.Minute)
 	for len(h.events()) == 0 && time.Now().Before(deadline) {
 		time.Sleep(50 * time.Millisecond)
 	}

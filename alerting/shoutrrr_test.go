@@ -156,7 +156,7 @@ func TestChatServicesAreJudged(t *testing.T) {
 		if o.Verdict != tt.verdict || o.StatusCode != tt.status || o.RetryAfter != tt.wait || (o.Err == nil) != (tt.verdict == alerting.VerdictDelivered) {
 			t.Errorf("%s: %+v", name, o)
 		}
-		if n := len(asked); n != 1 || time.Since(begin) > time.Second {
+		if n := len(asked); n != 1 || time.Since(begin) > 6*time.Second { // it was told to wait for 7
 			t.Errorf("%s: %d requests in %v, want one", name, n, time.Since(begin))
 		}
 	}
@@ -240,7 +240,7 @@ func TestChatTriesEndInTime(t *testing.T) {
 		begin := time.Now()
 		o := n.Notify(ctx, alerting.NotificationOf(opened("evt_1")), chat(tt.url))
 		cancel()
-		if took := time.Since(begin); took > time.Second || o.Verdict != alerting.VerdictTemporary || !strings.Contains(o.Err.Error(), errTestOver.Error()) {
+		if took := time.Since(begin); took > mostBusy || o.Verdict != alerting.VerdictTemporary || !strings.Contains(o.Err.Error(), errTestOver.Error()) {
 			t.Errorf("%s: %+v after %v", name, o, took)
 		}
 	}

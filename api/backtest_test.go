@@ -163,7 +163,7 @@ func (s *server) onlyRule() string {
 // whoever asked for it.
 func TestSavingDoesNotWaitForABacktest(t *testing.T) {
 	t.Parallel()
-	cut := make(chan error, 1)
+	cut := make(chan error, 3)
 	s := newServer(t, func(o *options) {
 		o.people.Backtester = backtests(func(ctx context.Context, rule barograph.Rule, from, to time.Time) (barograph.Backtest, error) {
 			if rule.ID == "" {
@@ -174,20 +174,26 @@ func TestSavingDoesNotWaitForABacktest(t *testing.T) {
 			return barograph.Backtest{}, context.Cause(ctx)
 		})
 	})
-	began := time.Now()
-	a := s.call(barograph.RoleOperator, "POST", "/api/v1/rules", resources()[3].least).want(t, 201)
-	if took := time.Since(began); took > 4*time.Second {
-		t.Errorf("saving took %s", took)
+	var took time.Duration
+	for range 3 { // the machine may have stood still
+		began := time.Now()
+		a := s.call(barograph.RoleOperator, "POST", "/api/v1/rules", resources()[3].least).want(t, 201)
+		took = time.Since(began)
+		var saved map[string]any
+		a.into(t, &saved)
+		if note, _ := saved["backtest_note"].(string); saved["backtest"] != nil || !strings.Contains(note, "longer than 2s") {
+			t.Errorf("backtest %v, note %q", saved["backtest"], note)
+		}
+		if err := <-cut; !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("the backtest was ended by %v", err)
+		}
+		at := s.onlyRule()
+		if took <= 4*time.Second {
+			return
+		}
+		s.call(barograph.RoleOperator, "DELETE", at, nil).want(t, 204)
 	}
-	var saved map[string]any
-	a.into(t, &saved)
-	if note, _ := saved["backtest_note"].(string); saved["backtest"] != nil || !strings.Contains(note, "longer than 2s") {
-		t.Errorf("backtest %v, note %q", saved["backtest"], note)
-	}
-	if err := <-cut; !errors.Is(err, context.DeadlineExceeded) {
-		t.Errorf("the backtest was ended by %v", err)
-	}
-	s.onlyRule()
+	t.Errorf("saving took %s", took)
 }
 
 // A backtest ends when nobody waits for it any more.
@@ -200,7 +206,7 @@ func TestBacktestEndsWithItsRequest(t *testing.T) {
 			select {
 			case <-ctx.Done():
 				close(ended)
-			case <-time.After(5 * time.Second):
+			case <-time.After(30 * time.Second):
 			}
 			return barograph.Backtest{}, context.Cause(ctx)
 		})
@@ -218,7 +224,7 @@ func TestBacktestEndsWithItsRequest(t *testing.T) {
 	}
 	select {
 	case <-ended:
-	case <-time.After(5 * time.Second):
+	case <-time.After(30 * time.Second):
 		t.Error("it goes on")
 	}
 }

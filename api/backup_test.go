@@ -97,7 +97,7 @@ func TestBackupEndsWithTheServer(t *testing.T) {
 	s.api.Close()
 	select {
 	case <-b.closed:
-	case <-time.After(10 * time.Second):
+	case <-time.After(30 * time.Second):
 		t.Fatal("the backup goes on")
 	}
 	if _, err := io.ReadAll(res.Body); err == nil {
@@ -116,7 +116,7 @@ func TestBackupEndsWithTheClient(t *testing.T) {
 	res.Body.Close()
 	select {
 	case <-b.closed:
-	case <-time.After(10 * time.Second):
+	case <-time.After(30 * time.Second):
 		t.Fatal("the backup goes on")
 	}
 }

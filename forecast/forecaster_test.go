@@ -17,6 +17,7 @@ import (
 	"github.com/barograph/barograph"
 	"github.com/barograph/barograph/forecast"
 	"github.com/barograph/barograph/internal/clocktest"
+	"github.com/barograph/barograph/internal/logtest"
 	"github.com/barograph/barograph/internal/promtsdb"
 )
 
@@ -25,7 +26,7 @@ type world struct {
 	t     *testing.T
 	clock *clocktest.Clock
 	store *promtsdb.Store
-	log   *bytes.Buffer
+	log   *logtest.Buffer
 	set   *metrics.Set
 
 	forecaster *forecast.Forecaster
@@ -82,7 +83,7 @@ var epoch = time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
 func newWorld(t *testing.T, rules ...barograph.Rule) *world {
 	t.Helper()
 	w := &world{
-		t: t, rules: rules, log: new(bytes.Buffer), set: metrics.NewSet(),
+		t: t, rules: rules, log: new(logtest.Buffer), set: metrics.NewSet(),
 		clock: clocktest.New(epoch),
 	}
 	cfg := promtsdb.DefaultConfig()

@@ -119,7 +119,7 @@ func TestRemoteWrite(t *testing.T) {
 		"too long":        {operator, []sent{one(1, now, "__name__", "m", "a", strings.Repeat("x", 2000)), good}, 400, []string{"at most 1024"}, []string{`good{job="x"} 1`}, "1"},
 		"not UTF-8":       {operator, []sent{one(1, now, "__name__", "m", "a", "\xff"), good}, 400, []string{"UTF-8"}, []string{`good{job="x"} 1`}, "1"},
 		"too many labels": {operator, []sent{one(1, now, append([]string{"__name__", "m"}, manyLabels(100)...)...), good}, 400, []string{"at most 64"}, []string{`good{job="x"} 1`}, "1"},
-		"future":          {operator, []sent{one(1, now.Add(11*time.Minute), "__name__", "m"), one(1, now.Add(9*time.Minute), "__name__", "n"), good}, 400, []string{"m: ", "in the future", "1 samples refused, 2 stored"}, []string{`good{job="x"} 1`, `n 1`}, "2"},
+		"future":          {operator, []sent{one(1, now.Add(20*time.Minute), "__name__", "m"), one(1, now.Add(9*time.Minute), "__name__", "n"), good}, 400, []string{"m: ", "in the future", "1 samples refused, 2 stored"}, []string{`good{job="x"} 1`, `n 1`}, "2"},
 		"too old":         {operator, []sent{good, one(1, now.Add(-50*barograph.Day), "__name__", "m", "a", "b")}, 400, []string{`m{a="b"}: `, "too old", "1 samples refused, 1 stored"}, []string{`good{job="x"} 1`}, "1"},
 		"before 1970":     {operator, []sent{good, one(1, time.Unix(-1, 0), "__name__", "m")}, 400, []string{"too old"}, []string{`good{job="x"} 1`}, "1"},
 		"out of order":    {operator, []sent{{[]string{"__name__", "m"}, []prompb.Sample{{Value: 1, Timestamp: now.UnixMilli()}, {Value: 2, Timestamp: now.UnixMilli() - 60_000}}}}, 204, nil, []string{`m 2 1`}, "2"},

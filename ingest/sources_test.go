@@ -315,11 +315,9 @@ func TestSourceMistakes(t *testing.T) {
 		t.Cleanup(s.Close)
 		return s.URL
 	}
-	gone := httptest.NewServer(nil)
-	gone.Close()
 	cfgs := []ingest.SourceConfig{
 		{Name: "few", URL: up.URL + "/prefix", MaxSeries: 2},
-		{Name: "gone", URL: gone.URL},
+		{Name: "gone", URL: "http://127.0.0.1:1"}, // nobody
 		{Name: "locked", URL: answer(401, "who are you?"), Token: "s3cret"},
 		{Name: "moved", URL: answer(307, ""), Token: "s3cret"},
 		{Name: "page", URL: answer(200, "<html>hello</html>")},
@@ -346,7 +344,7 @@ func TestSourceMistakes(t *testing.T) {
 	}
 	p := startSources(t, clock, store, list, cfgs...)
 	for id := range cases { // until each was asked once
-		for deadline := time.Now().Add(20 * time.Second); id != "rul_unknown" && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
+		for deadline := time.Now().Add(time.Minute); id != "rul_unknown" && time.Now().Before(deadline); time.Sleep(time.Millisecond) {
 			if s := p.status(t, barograph.RuleID(id)); s.Error != "" || !s.Answered.IsZero() {
 				break
 			}

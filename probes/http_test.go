@@ -77,7 +77,7 @@ func TestHTTP(t *testing.T) {
 		},
 		{name: "endless body", url: server.URL + "/endless", status: 200, phases: "connect first_byte transfer"},
 		{name: "cut body", url: server.URL + "/cut", status: 200, phases: "connect first_byte", error: "unexpected EOF"},
-		{name: "no answer in time", url: server.URL + "/slow", phases: "connect", error: "no answer within 500ms"},
+		{name: "no answer in time", url: server.URL + "/slow", phases: "connect", error: "no answer within 2s"},
 		{name: "nobody listens", url: "http://127.0.0.1:1/", error: "connection refused"},
 		{name: "unknown name", url: "http://other.test/", error: `cannot resolve "other.test": no such host`},
 		{name: "unknown authority", url: secure.URL + "/ok", env: probes.Env{RootCAs: x509.NewCertPool()}, phases: "connect", error: "certificate: x509: certificate signed by unknown authority"},
@@ -93,7 +93,7 @@ func TestHTTP(t *testing.T) {
 			target := newTarget(barograph.ProbeHTTP, tt.url)
 			target.Options = tt.options
 			if strings.HasPrefix(tt.error, "no answer") {
-				target.Timeout = barograph.Duration(500 * time.Millisecond)
+				target.Timeout = barograph.Duration(2 * time.Second) // it has to connect within it
 			}
 			r := probes.NewProbers(probes.DefaultConfig(), tt.env)[barograph.ProbeHTTP].Probe(t.Context(), target)
 			if r.Error != tt.error || r.Success != (tt.error == "") || r.Unable != tt.unable {

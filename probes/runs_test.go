@@ -61,7 +61,7 @@ func startRun(t *testing.T, r *probes.Runs, by, name, text string) {
 
 // follow watches until the lines satisfy, and returns what a page would show.
 func follow(ctx context.Context, r *probes.Runs, enough func(run barograph.Run, shown []string) bool) (run barograph.Run, shown []string, err error) {
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	for from := int64(0); ; {
 		out, err := r.Watch(ctx, from)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"mime/multipart"
 	"net/http"
-	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -74,10 +73,8 @@ func TestFormOfManyFields(t *testing.T) {
 // TestStoreIsAway: what is known without it is still shown, and that it is away.
 func TestStoreIsAway(t *testing.T) {
 	t.Parallel()
-	gone := httptest.NewServer(http.NotFoundHandler())
-	gone.Close()
 	d := openWith(t, func(c *app.Config) {
-		c.Store.Engine, c.Store.Prometheus.URL = "prometheus", gone.URL
+		c.Store.Engine, c.Store.Prometheus.URL = "prometheus", "http://127.0.0.1:1" // a port that nobody else is given
 	})
 	d.AddHost(t, "web-1")
 	in := d.as(barograph.RoleOperator)

@@ -2,6 +2,7 @@ package web_test
 
 import (
 	"flag"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -146,6 +147,22 @@ func (b *browser) see(path string, texts ...string) shown {
 			b.t.Errorf("GET %s: %q is not in: %s", path, text, answer.text)
 		}
 	}
+	return answer
+}
+
+// awaits is see, for what the server comes to say within a while.
+func (b *browser) awaits(path string, texts ...string) shown {
+	b.t.Helper()
+	var answer shown
+	harness.Eventually(b.t, time.Minute, func() string {
+		answer = b.see(path)
+		for _, text := range texts {
+			if !strings.Contains(answer.text, text) {
+				return fmt.Sprintf("GET %s: %q is not in: %s", path, text, answer.text)
+			}
+		}
+		return ""
+	})
 	return answer
 }
 

@@ -50,7 +50,7 @@ func (d *desk) sends(h enrolled, values map[string]float64, labels map[string]st
 // hears waits until it is noted that the host was heard.
 func (d *desk) hears(h enrolled) {
 	d.t.Helper()
-	harness.Eventually(d.t, 20*time.Second, func() string {
+	harness.Eventually(d.t, time.Minute, func() string {
 		var host barograph.Host
 		d.Call(d.t, http.MethodGet, "/api/v1/hosts/"+h.id, d.Token, nil, &host)
 		if host.LastSeen.IsZero() {
@@ -177,7 +177,7 @@ func TestAddHost(t *testing.T) {
 	}
 	in.see(path[1], "web-1", "os=debian", "never heard")
 	d.Call(t, http.MethodPost, "/api/submit", barograph.Secret(key), map[string]any{"field": "load", "value": 1}, nil)
-	harness.Eventually(t, 10*time.Second, func() string {
+	harness.Eventually(t, time.Minute, func() string {
 		switch heard := in.see(path[1]); {
 		case strings.Contains(heard.text, key):
 			t.Fatal("the key is shown again")

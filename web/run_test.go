@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
@@ -42,7 +43,7 @@ const oneRun = "global_settings: {probes: 1, interval: 1h}\ntargets: [127.0.0.1]
 // outputHas waits until the page shows the texts.
 func (b *browser) outputHas(texts ...string) {
 	b.t.Helper()
-	harness.Eventually(b.t, 10*time.Second, func() string {
+	harness.Eventually(b.t, time.Minute, func() string {
 		shown := b.get("/run").text
 		for _, text := range texts {
 			if !strings.Contains(shown, text) {
@@ -118,11 +119,20 @@ type news struct {
 // watch reads the stream of a run until enough has come.
 func (b *browser) watch(path, lastID string, enough func([]news) bool) []news {
 	b.t.Helper()
-	ctx, cancel := context.WithTimeout(b.t.Context(), 10*time.Second)
+	all, err := b.follow(path, lastID, enough)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	return all
+}
+
+// follow is watch for any goroutine.
+func (b *browser) follow(path, lastID string, enough func([]news) bool) (all []news, err error) {
+	ctx, cancel := context.WithTimeout(b.t.Context(), time.Minute)
 	defer cancel()
 	r, err := http.NewRequestWithContext(ctx, http.MethodGet, b.url+path, nil)
 	if err != nil {
-		b.t.Fatal(err)
+		return nil, err
 	}
 	r.AddCookie(&http.Cookie{Name: b.cookie.Name, Value: b.cookie.Value})
 	if lastID != "" {
@@ -130,10 +140,9 @@ func (b *browser) watch(path, lastID string, enough func([]news) bool) []news {
 	}
 	res, err := http.DefaultClient.Do(r)
 	if err != nil {
-		b.t.Fatal(err)
+		return nil, err
 	}
 	defer res.Body.Close()
-	var all []news
 	var id string
 	for lines := bufio.NewScanner(res.Body); lines.Scan(); {
 		line := lines.Text()
@@ -143,16 +152,15 @@ func (b *browser) watch(path, lastID string, enough func([]news) bool) []news {
 		if after, ok := strings.CutPrefix(line, "data: "); ok {
 			one := news{ID: id}
 			if err := json.Unmarshal([]byte(after), &one); err != nil {
-				b.t.Fatalf("%s: %s", err, after)
+				return all, fmt.Errorf("%w: %s", err, after)
 			}
 			all = append(all, one)
 			if enough(all) {
-				return all
+				return all, nil
 			}
 		}
 	}
-	b.t.Fatalf("the stream ended after %+v", all)
-	return nil
+	return all, fmt.Errorf("the stream ended after %+v", all)
 }
 
 func countLines(all []news) int {
@@ -175,15 +183,24 @@ func TestWatchRun(t *testing.T) {
 		t.Errorf("from the begin: %+v", all)
 	}
 	last := all[len(all)-1]
-	done := make(chan []news, 2)
+	type seen struct {
+		news []news
+		err  error
+	}
+	done := make(chan seen, 2)
 	for _, from := range []struct{ path, id string }{{"/run/watch?from=" + last.ID, ""}, {"/run/watch?from=0", last.ID}} {
 		go func() {
-			done <- in.watch(from.path, from.id, func(all []news) bool { return all[len(all)-1].Key != last.Key })
+			all, err := in.follow(from.path, from.id, func(all []news) bool { return all[len(all)-1].Key != last.Key })
+			done <- seen{all, err}
 		}()
 	}
 	in.do("/run/stop", nil)
 	for range 2 {
-		for _, one := range <-done {
+		got := <-done
+		if got.err != nil {
+			t.Error(got.err)
+		}
+		for _, one := range got.news {
 			if one.Reset || strings.Contains(strings.Join(one.Lines, "\n"), "pinging") {
 				t.Errorf("going on: %+v", one)
 			}

@@ -14,7 +14,7 @@ func TestSettings(t *testing.T) {
 	t.Parallel()
 	d := open(t)
 	d.AddHost(t, "never-heard-1")
-	page := d.as(barograph.RoleViewer).see("/settings", "Stations all work", "database", "never-heard-1", "Versions", "none is active")
+	page := d.as(barograph.RoleViewer).awaits("/settings", "Stations all work", "database", "never-heard-1", "Versions", "none is active")
 	if strings.Contains(page.body, "/settings/tokens") || strings.Contains(page.body, "/settings/audit") {
 		t.Error("a viewer is shown what only an administrator may see")
 	}
@@ -26,8 +26,8 @@ func TestStationThatFails(t *testing.T) {
 	t.Parallel()
 	d := openWith(t, func(cfg *app.Config) { cfg.Store.Embedded.MinFreeSpace = 1 << 60 })
 	in := d.as(barograph.RoleViewer)
-	in.see("/settings", "1 of 11 not working", "does not work", "free")
-	note := all(in.see("/rules", "The series store is not working").root, "a")
+	in.awaits("/settings", "1 of 11 not working", "does not work", "free")
+	note := all(in.awaits("/rules", "The series store is not working").root, "a")
 	for _, link := range note {
 		if strings.Contains(textOf(link), "not working") && attribute(link, "href") != "/settings" {
 			t.Errorf("the note leads to %s", attribute(link, "href"))

@@ -297,12 +297,16 @@ func TestTestOfEndpoint(t *testing.T) {
 	hostile := `<script>alert(1)</script>` + "\x00\u202e" + strings.Repeat("x", 5000)
 	good, heard := listener(t, http.StatusAccepted, hostile)
 	bad, _ := listener(t, http.StatusTeapot, hostile)
+	const pause = 5 * time.Second // after which an endpoint may be tested again
+	tests := map[string]int{}
 	for address, want := range map[string][]string{
 		good: {"The test arrived", "202 Accepted"}, bad: {"The test did not arrive", "418 I'm a teapot"},
 	} {
 		sub := subscribe(in, webhook("to "+address, address))
 		endpoint := firstEndpoint(in, sub)
+		began := time.Now()
 		answer := in.post(endpoint+"/test", nil)
+		tests[address]++
 		if answer.status != http.StatusSeeOther || !strings.Contains(answer.location, "?tested=dlv_") {
 			t.Fatalf("testing: status %d to %q: %s", answer.status, answer.location, answer.text)
 		}
@@ -311,7 +315,10 @@ func TestTestOfEndpoint(t *testing.T) {
 		if strings.Contains(page.body, "<script>alert") || strings.Contains(page.body, "\x00") {
 			t.Error("the answer of a receiver is markup")
 		}
-		if again := in.post(endpoint+"/test", nil); again.status != http.StatusTooManyRequests || !strings.Contains(again.text, "test it again in") {
+		switch again := in.post(endpoint+"/test", nil); {
+		case again.status == http.StatusSeeOther && time.Since(began) >= pause: // it took us so long
+			tests[address]++
+		case again.status != http.StatusTooManyRequests || !strings.Contains(again.text, "test it again in"):
 			t.Errorf("testing at once again: status %d: %s", again.status, again.text)
 		}
 		delivery := regexp.MustCompile(sub + `/deliveries/dlv_[0-9a-z]+`).FindString(page.body)
@@ -323,7 +330,7 @@ func TestTestOfEndpoint(t *testing.T) {
 			t.Errorf("the delivery below another subscription: status %d", answer.status)
 		}
 	}
-	if got := heard(); len(got) != 1 || !strings.Contains(got[0], `"test":true`) {
+	if got := heard(); len(got) != tests[good] || !strings.Contains(got[0], `"test":true`) {
 		t.Errorf("the receiver got %q", got)
 	}
 }
@@ -380,7 +387,7 @@ func TestReplayForm(t *testing.T) {
 	if !strings.Contains(page.text, "2 deliveries are on the way again.") {
 		t.Errorf("after replaying: %s", page.text)
 	}
-	harness.Eventually(t, 10*time.Second, func() string {
+	harness.Eventually(t, time.Minute, func() string {
 		if page := in.see(second + "?state=delivered"); strings.Count(page.body, "/deliveries/dlv_") != 2 {
 			return "delivered are: " + page.text
 		}
@@ -409,7 +416,7 @@ func TestDeliveryLog(t *testing.T) {
 		in.do(other+"/disable", nil)
 		in.do(other+"/enable", nil)
 	}
-	harness.Eventually(t, 20*time.Second, func() string {
+	harness.Eventually(t, time.Minute, func() string {
 		if n := strings.Count(in.see(sub+"?state=pending").body, "/deliveries/dlv_"); n > 0 {
 			return fmt.Sprintf("%d are pending", n)
 		}

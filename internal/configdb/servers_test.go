@@ -112,7 +112,7 @@ func TestAttendWithoutReaders(t *testing.T) {
 		}
 		defer conn.Close()
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	if _, err := db.Attend(ctx, barograph.Server{ID: "srv_1", Run: "run"}, func(barograph.Roll) barograph.Moves { return barograph.Moves{} }); err != nil {
 		t.Error(err)

@@ -52,7 +52,7 @@ func newLine(t *testing.T, cfg configdb.Config) (*line, configdb.Config) {
 	query := u.Query()
 	query.Set("idle_in_transaction_session_timeout", "1000") // for the server to give up a turn
 	u.RawQuery = query.Encode()
-	cfg.URL, cfg.BusyTimeout = barograph.Secret(u.String()), barograph.Duration(time.Second)
+	cfg.URL, cfg.BusyTimeout = barograph.Secret(u.String()), impatience
 	return l, cfg
 }
 
@@ -113,7 +113,7 @@ func TestPostgresSilent(t *testing.T) {
 // what was asked of it is not made twice.
 func (x onPostgres) testSilent(t *testing.T) {
 	t.Parallel()
-	const limit = 2 * time.Second
+	const limit = 6 * time.Second // which a machine that stands still does not take by itself
 	for _, c := range []struct {
 		word    string // of the message that is lost
 		act     func(context.Context, *configdb.DB) error
@@ -147,7 +147,7 @@ func (x onPostgres) testSilent(t *testing.T) {
 			first := make(chan error, 1)
 			begin := time.Now()
 			go func() { first <- c.act(t.Context(), db) }()
-			patience := time.NewTimer(10 * time.Second)
+			patience := time.NewTimer(time.Minute)
 			defer patience.Stop()
 			select {
 			case err := <-first:
@@ -180,13 +180,13 @@ func (x onPostgres) testSilentStart(t *testing.T) {
 			l, cfg := newLine(t, x.Config(t))
 			l.dropAt(word)
 			begin := time.Now()
-			ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+			ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 			defer cancel()
 			db, err := configdb.Open(ctx, cfg, configdb.Deps{})
 			if err == nil {
 				err = db.Close()
 			}
-			if took := time.Since(begin); barograph.KindOf(err) != barograph.KindUnavailable || took > 10*time.Second {
+			if took := time.Since(begin); barograph.KindOf(err) != barograph.KindUnavailable || took > 20*time.Second {
 				t.Errorf("after %s: error %v, want unavailable", took, err)
 			}
 		})
@@ -206,13 +206,13 @@ func (x onPostgres) testSilentListener(t *testing.T) {
 	if err := x.In(t.Context(), name(cfg), killAll); err != nil {
 		t.Fatal(err)
 	}
-	if !heard(changed, 8*time.Second) {
+	if !heard(changed, time.Minute) {
 		t.Error("not told that something may have been missed")
 	}
 	if err := near.CreateCheck(t.Context(), numbered(1)); err != nil {
 		t.Fatal(err)
 	}
-	if !heard(changed, time.Second) {
+	if !heard(changed, time.Minute) {
 		t.Error("not told of a change")
 	}
 }

@@ -108,13 +108,13 @@ func TestSeriesMemory(t *testing.T) {
 // their own, as one may ask for a list.
 func TestSeriesTakesTurns(t *testing.T) {
 	s := openStore(t, t.TempDir(), func(c *promtsdb.Config, _ *promtsdb.Deps) {
-		c.Query.Concurrency, c.Query.Timeout = 1, barograph.Duration(time.Second)
+		c.Query.Concurrency, c.Query.Timeout = 1, barograph.Duration(3*time.Second)
 	})
 	fill(t, s, 10)
 	h := s.Handler(promtsdb.HandlerDeps{})
-	ask := func(path string) (int, string) {
+	ask := func(path string, patience time.Duration) (int, string) {
 		w := httptest.NewRecorder()
-		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
 		defer cancel()
 		h.ServeHTTP(w, httptest.NewRequestWithContext(ctx, http.MethodGet, "/api/v1/"+path, nil))
 		return w.Code, w.Body.String()
@@ -130,14 +130,14 @@ func TestSeriesTakesTurns(t *testing.T) {
 		t.Errorf("nobody waits: %v", err)
 	}
 	for _, path := range []string{"series?match[]=m1", "labels", "label/host/values", "query?query=m1", "metadata"} {
-		if status, body := ask(path); status != 200 {
+		if status, body := ask(path, time.Minute); status != 200 {
 			t.Errorf("%s while lists are made: %d %s", path, status, body)
 		}
 	}
 	<-lists
 	queries <- struct{}{}
 	for _, path := range []string{"series?match[]=m1", "labels", "label/host/values", "query?query=m1", "metadata"} {
-		if status, body := ask(path); status != 503 {
+		if status, body := ask(path, 50*time.Millisecond); status != 503 {
 			t.Errorf("%s without a turn: %d %s", path, status, body)
 		}
 	}

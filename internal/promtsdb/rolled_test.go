@@ -232,7 +232,7 @@ func TestRollUpsComeAndGo(t *testing.T) {
 		t.Fatal(err)
 	}
 	openStore(t, dir, nil)
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for {
 		files := slices.DeleteFunc(rolledFiles(t, dir), func(path string) bool { return path == kept })

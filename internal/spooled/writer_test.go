@@ -273,9 +273,11 @@ func TestTwoHours(t *testing.T) {
 	})
 }
 
+// eventually is patient: a writer that found the store away some times in a row looks
+// again after 15 s only.
 func eventually(tb testing.TB, ok func() bool) {
 	tb.Helper()
-	for deadline := time.Now().Add(10 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			tb.Fatal("it does not happen")
 		}

@@ -67,7 +67,7 @@ func TestFirstStart(t *testing.T) {
 	if s.Token == "" {
 		t.Fatal("no admin token on the first start")
 	}
-	harness.Eventually(t, 75*time.Second, func() string {
+	harness.Eventually(t, 2*time.Minute, func() string {
 		for _, query := range []string{"memory_used_ratio", "load_per_cpu_ratio", `disk_used_ratio{mount="/"}`} {
 			if _, ok := s.Value(t, query); !ok {
 				return query + " has no value"
@@ -107,7 +107,7 @@ func TestBreachReachesWebhook(t *testing.T) {
 			return sent
 		}
 		sent := submit(60)
-		harness.Eventually(t, 5*time.Second, func() string {
+		harness.Eventually(t, time.Minute, func() string {
 			n := len(receiver.Events())
 			if n != 2*i+1 {
 				return fmt.Sprintf("%d events arrived, want %d", n, 2*i+1)
@@ -122,7 +122,7 @@ func TestBreachReachesWebhook(t *testing.T) {
 		}
 		time.Sleep(2 * time.Millisecond) // the next sample needs a later millisecond
 		submit(40)
-		harness.Eventually(t, 5*time.Second, func() string {
+		harness.Eventually(t, time.Minute, func() string {
 			if es := receiver.Events(); len(es) != 2*i+2 || es[2*i+1].Event.Type != barograph.EventBreachEnded {
 				return "the breach has not ended"
 			}

@@ -52,7 +52,7 @@ func TestCheckReachesRunningAgent(t *testing.T) {
 	s.Call(t, http.MethodPost, "/api/v1/checks", s.Token, check, &created)
 	value := func(want string) {
 		t.Helper()
-		harness.Eventually(t, 15*time.Second, func() string {
+		harness.Eventually(t, time.Minute, func() string {
 			if got, _ := s.Value(t, `answer{host="open"}`); got != want {
 				return fmt.Sprintf("the value is %q, want %q", got, want)
 			}
@@ -64,7 +64,7 @@ func TestCheckReachesRunningAgent(t *testing.T) {
 	s.Call(t, http.MethodPut, "/api/v1/checks/"+created.ID, s.Token, check, nil)
 	value("43")
 
-	harness.Eventually(t, 15*time.Second, func() string {
+	harness.Eventually(t, time.Minute, func() string {
 		var hosts struct{ Items []barograph.Host }
 		s.Call(t, http.MethodGet, "/api/v1/hosts", s.Token, nil, &hosts)
 		for _, h := range hosts.Items {

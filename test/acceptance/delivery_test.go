@@ -124,7 +124,7 @@ func (o *office) heat(room string) (e barograph.Event) {
 	o.Call(o.t, http.MethodPost, "/api/submit", o.host, map[string]any{
 		"field": "temperature", "value": 60, "labels": map[string]string{"room": room},
 	}, nil)
-	harness.Eventually(o.t, 10*time.Second, func() string {
+	harness.Eventually(o.t, time.Minute, func() string {
 		var list struct{ Items []barograph.Event }
 		o.get("/api/v1/events?type=breach.started", &list)
 		i := slices.IndexFunc(list.Items, func(e barograph.Event) bool { return e.Labels.Get("room") == room })
@@ -140,7 +140,7 @@ func (o *office) heat(room string) (e barograph.Event) {
 // arrives waits for the event at the receiver.
 func (o *office) arrives(id barograph.EventID) (m message) {
 	o.t.Helper()
-	harness.Eventually(o.t, 20*time.Second, func() string {
+	harness.Eventually(o.t, time.Minute, func() string {
 		var n int
 		if m, n = o.inbox.find(func(e barograph.Event) bool { return e.ID == id }); n == 0 {
 			return fmt.Sprintf("event %s did not arrive", id)
@@ -210,7 +210,7 @@ func TestEndpointByHand(t *testing.T) {
 
 		Tries []barograph.Attempt
 	}
-	harness.Eventually(t, 10*time.Second, func() string {
+	harness.Eventually(t, time.Minute, func() string {
 		o.get("/api/v1/deliveries/"+string(o.delivery(again.ID).ID), &trace)
 		if trace.State != barograph.DeliveryDelivered || len(trace.Tries) != 1 || trace.Tries[0].StatusCode != http.StatusOK {
 			return fmt.Sprintf("delivered: %+v", trace)
@@ -288,7 +288,7 @@ func TestAcknowledgeAndAudit(t *testing.T) {
 	if a := breach.Acknowledged; a == nil || a.By == "" || a.Comment != "I open the window" {
 		t.Errorf("acknowledged: %+v", a)
 	}
-	harness.Eventually(t, 20*time.Second, func() string {
+	harness.Eventually(t, time.Minute, func() string {
 		m, n := o.inbox.find(func(e barograph.Event) bool { return e.Type == barograph.EventBreachAcked })
 		if n != 1 || m.event.Data.Acknowledged == nil || m.event.Data.Acknowledged.By != breach.Acknowledged.By {
 			return fmt.Sprintf("%d acknowledgements were sent: %s", n, m.body)

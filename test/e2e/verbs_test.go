@@ -64,14 +64,19 @@ func (v *visitor) Within(text string) *visitor {
 	return &part
 }
 
-// Click clicks a link, a button, a box or a tab by its name.
+// Click clicks a link, a button, a box or a tab by its name, once it stands still:
+// what comes above it while the page is made, or made anew, moves it.
 func (v *visitor) Click(name string) {
 	v.t.Helper()
 	var x, y float64
 	v.until(func() error {
 		e, err := v.seek(clickable(), name)
-		if err == nil {
-			x, y, err = e.reach()
+		if err != nil {
+			return err
+		}
+		wasX, wasY := x, y
+		if x, y, err = e.reach(); err == nil && (x != wasX || y != wasY) {
+			err = fmt.Errorf("%s %q moves", e.role, name)
 		}
 		return err
 	})

@@ -15,8 +15,9 @@ import (
 )
 
 const (
-	// patience is how long a visitor waits for what should be there.
-	patience = 10 * time.Second
+	// patience is how long a visitor waits for what should be there, on a machine
+	// that has other things to do.
+	patience = 30 * time.Second
 	// lookEvery is how often he looks.
 	lookEvery = 30 * time.Millisecond
 )

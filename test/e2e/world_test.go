@@ -28,7 +28,7 @@ const (
 	// strolls is how fast it passes then, as long as the server is behind.
 	strolls = 60
 	// ripens is how long all that may take on a slow machine.
-	ripens = 3 * time.Minute
+	ripens = 6 * time.Minute
 )
 
 // role is whose token a visitor signs in with.

@@ -176,7 +176,7 @@ func describeShape(shape map[string]string, path string, v any) {
 
 func webhookOf(t *testing.T, posts <-chan []byte, status string) []byte {
 	t.Helper()
-	timeout := time.After(30 * time.Second)
+	timeout := time.After(time.Minute)
 	for {
 		select {
 		case post := <-posts:

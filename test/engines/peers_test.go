@@ -2,6 +2,7 @@ package engines_test
 
 import (
 	"cmp"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"slices"
@@ -19,7 +20,7 @@ func newPair(t *testing.T) (c *crew, one, two *harness.Process) {
 	c = newCrew(t, sqliteFile(t))
 	c.config += "forecast: {interval: 1s}\n"
 	one, two = c.start(), c.start()
-	harness.Eventually(t, 20*time.Second, func() string {
+	harness.Eventually(t, time.Minute, func() string {
 		for _, s := range []*harness.Process{one, two} {
 			if text := c.read(s, "/metrics"); !strings.Contains(text, "barograph_servers 2\n") || !strings.Contains(text, "barograph_shares_held 16\n") {
 				return "a server does not hold half of the work"
@@ -76,21 +77,24 @@ func TestServersTellTheSame(t *testing.T) {
 		t.Helper()
 		path := "/api/v1/forecasts?" + query
 		var text string
-		harness.Eventually(t, 30*time.Second, func() string { // they are made anew now and then
+		var page forecastPage
+		harness.Eventually(t, time.Minute, func() string { // they are made anew now and then
 			text = c.read(one, path)
 			if other := c.read(two, path); other != text {
 				return fmt.Sprintf("%s: servers tell %d and %d bytes", path, len(text), len(other))
 			}
+			page = forecastPage{}
+			if err := json.Unmarshal([]byte(text), &page); err != nil {
+				t.Fatal(err)
+			}
+			if page.Incomplete != nil {
+				return fmt.Sprintf("%s: incomplete: %q", path, page.Incomplete)
+			}
 			return ""
 		})
-		var page forecastPage
-		one.Call(t, http.MethodGet, path, c.token, nil, &page)
-		if page.Incomplete != nil {
-			t.Errorf("%s: incomplete: %q", path, page.Incomplete)
-		}
 		return page
 	}
-	harness.Eventually(t, 40*time.Second, func() string {
+	harness.Eventually(t, time.Minute, func() string {
 		var page forecastPage
 		one.Call(t, http.MethodGet, "/api/v1/forecasts?limit=1000", c.token, nil, &page)
 		if page.ours() != rules*series {
@@ -120,7 +124,7 @@ func TestServersTellTheSame(t *testing.T) {
 		"/api/v1/rules", "/api/v1/predictions", "/api/v1/breaches", "/api/v1/hosts", "/api/v1/targets", "/api/v1/checks", "/api/v1/sources",
 		"/api/v1/subscriptions", "/api/v1/silences", "/api/v1/events?limit=1000&to=" + time.Now().Add(-5*time.Second).UTC().Format(time.RFC3339),
 	} {
-		harness.Eventually(t, 20*time.Second, func() string { // what happens goes on
+		harness.Eventually(t, time.Minute, func() string { // what happens goes on
 			if here, there := c.read(one, path), c.read(two, path); here != there {
 				return fmt.Sprintf("%s: one tells %s\nand the other %s", path, here, there)
 			}
@@ -129,28 +133,40 @@ func TestServersTellTheSame(t *testing.T) {
 	}
 
 	t.Log("the other one is paused")
-	two.Suspend(t)
-	began := time.Now()
 	var page forecastPage
-	one.Call(t, http.MethodGet, "/api/v1/forecasts?limit=1000", c.token, nil, &page)
-	took := time.Since(began)
-	if len(page.Incomplete) != 1 || !strings.Contains(page.Incomplete[0], "did not answer in time") || took > 4*time.Second {
-		t.Errorf("after %s: incomplete %q", took, page.Incomplete)
+	for tries := 1; ; tries++ {
+		two.Suspend(t)
+		began := time.Now()
+		page = forecastPage{}
+		one.Call(t, http.MethodGet, "/api/v1/forecasts?limit=1000", c.token, nil, &page)
+		took := time.Since(began)
+		two.Resume(t)
+		if took > 4*time.Second && tries < 3 { // this machine may have stood still
+			same("limit=1000")
+			continue
+		}
+		if len(page.Incomplete) != 1 || !strings.Contains(page.Incomplete[0], "did not answer in time") || took > 4*time.Second {
+			t.Errorf("after %s: incomplete %q", took, page.Incomplete)
+		}
+		break
 	}
 	if n := page.ours(); n == 0 || n >= rules*series {
 		t.Errorf("%d forecasts of one server", n)
 	}
-	two.Resume(t)
 	same("limit=1000")
 
 	t.Log("it is killed")
 	two.Kill()
-	one.Call(t, http.MethodGet, "/api/v1/forecasts?limit=1000", c.token, nil, &page)
-	if len(page.Incomplete) != 1 || !strings.Contains(page.Incomplete[0], "it is not on the bus") {
-		t.Errorf("incomplete %q", page.Incomplete)
-	}
+	harness.Eventually(t, 5*time.Second, func() string { // before it is struck off
+		page = forecastPage{}
+		one.Call(t, http.MethodGet, "/api/v1/forecasts?limit=1000", c.token, nil, &page)
+		if len(page.Incomplete) != 1 || !strings.Contains(page.Incomplete[0], "it is not on the bus") {
+			return fmt.Sprintf("incomplete %q", page.Incomplete)
+		}
+		return ""
+	})
 	killed := time.Now()
-	harness.Eventually(t, 40*time.Second, func() string {
+	harness.Eventually(t, time.Minute, func() string {
 		page = forecastPage{}
 		one.Call(t, http.MethodGet, "/api/v1/forecasts?limit=1000", c.token, nil, &page)
 		if page.ours() != rules*series || page.Incomplete != nil {
@@ -169,7 +185,7 @@ func TestServersObeyOneAnother(t *testing.T) {
 	receiver := c.employ(one)
 	c.say(two, 1)
 	c.say(one, 200)
-	c.wantBreaches(one, 15*time.Second, 1, 0)
+	c.wantBreaches(one, 1, 0)
 	c.wantDelivered(receiver, crewRules)
 
 	t.Log("breaches are taken on")
@@ -190,11 +206,11 @@ func TestServersObeyOneAnother(t *testing.T) {
 	one.Call(t, http.MethodPost, "/api/v1/silences", c.token, map[string]any{
 		"matchers": `{rule=~"crew.*"}`, "duration": "1h", "comment": "a test",
 	}, &silence)
-	time.Sleep(4 * time.Second) // it is told within 2
+	time.Sleep(8 * time.Second) // it is told within 2
 	c.say(one, 1)
-	c.wantBreaches(one, 15*time.Second, 1, 1)
+	c.wantBreaches(one, 1, 1)
 	c.say(two, 200)
-	c.wantBreaches(one, 15*time.Second, 2, 1)
+	c.wantBreaches(one, 2, 1)
 	time.Sleep(2 * time.Second)
 	c.wantTold(receiver, "breach.started", crewRules)
 	two.Call(t, http.MethodDelete, "/api/v1/silences/"+string(silence.ID), c.token, nil, nil)
@@ -207,7 +223,7 @@ func TestServersObeyOneAnother(t *testing.T) {
 	one.Call(t, http.MethodPost, endpoint+"/disable", c.token, nil, nil)
 	ended := c.told(receiver, "breach.ended")
 	c.say(one, 1)
-	c.wantBreaches(two, 15*time.Second, 2, 2)
+	c.wantBreaches(two, 2, 2)
 	time.Sleep(2 * time.Second)
 	if n := c.told(receiver, "breach.ended"); n != ended {
 		t.Errorf("an endpoint out of service was told of %d", n-ended)
@@ -252,13 +268,13 @@ func TestServersObeyOneAnother(t *testing.T) {
 	if text := c.readAs(two, "/api/agent/config", c.key); !strings.Contains(text, "widgets") {
 		t.Errorf("the other server has agents check %s", text)
 	}
-	time.Sleep(4 * time.Second)
+	time.Sleep(8 * time.Second)
 	stopped := time.Now()
 	c.say(two, 250)
 	time.Sleep(2 * crewInterval)
-	c.wantBreaches(one, time.Second, 2, 2)
+	c.wantBreaches(one, 2, 2)
 	c.say(one, 350)
-	c.wantBreaches(two, 15*time.Second, 3, 2)
+	c.wantBreaches(two, 3, 2)
 	for n, d := range c.doors {
 		if knocks := d.since(stopped); len(knocks) > 0 {
 			t.Errorf("target %d is disabled and was probed %d times", n, len(knocks))
@@ -299,7 +315,7 @@ func (c *crew) told(r *harness.Receiver, kind string) int {
 
 func (c *crew) wantTold(r *harness.Receiver, kind string, want int) {
 	c.t.Helper()
-	harness.Eventually(c.t, 20*time.Second, func() string {
+	harness.Eventually(c.t, time.Minute, func() string {
 		if got := c.told(r, kind); got != want {
 			return fmt.Sprintf("%d events of type %s arrived, want %d", got, kind, want)
 		}

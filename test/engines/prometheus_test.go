@@ -169,7 +169,7 @@ remote_write:
 `, b.URL, b.AddHost(t, "db-1").Reveal()), "")
 	await := func(query, want string) {
 		t.Helper()
-		harness.Eventually(t, 30*time.Second, func() string {
+		harness.Eventually(t, time.Minute, func() string {
 			if got, _ := b.Value(t, query); got != want {
 				return fmt.Sprintf("%s = %q, want %s", query, got, want)
 			}
@@ -177,7 +177,7 @@ remote_write:
 		})
 	}
 	await(`up{host="db-1",job="node",region="eu"}`, "1")
-	harness.Eventually(t, 20*time.Second, func() string {
+	harness.Eventually(t, time.Minute, func() string {
 		if !slices.ContainsFunc(receiver.Events(), func(r harness.Received) bool {
 			return r.Event.Type == barograph.EventBreachStarted && r.Event.Labels.Get("host") == "db-1"
 		}) {
@@ -198,7 +198,7 @@ remote_write:
 	b.start(t)
 	same := func(selector string) {
 		t.Helper()
-		harness.Eventually(t, 30*time.Second, func() string {
+		harness.Eventually(t, time.Minute, func() string {
 			theirs := series(t, s.address, "", selector)
 			ours := series(t, b.URL+"/prometheus", b.Token, strings.Replace(selector, "{", `{region="eu",`, 1))
 			for _, sample := range theirs[:max(0, len(theirs)-2)] { // the newest may be on its way
@@ -266,7 +266,7 @@ func TestPrometheusSource(t *testing.T) {
 		})
 	}
 	value := 985.0
-	harness.Eventually(t, 60*time.Second, func() string {
+	harness.Eventually(t, 2*time.Minute, func() string {
 		value += 0.01
 		s.set(t, value)
 		if !seen(barograph.EventPredictionOpened) {
@@ -276,7 +276,7 @@ func TestPrometheusSource(t *testing.T) {
 	})
 
 	s.prometheus.Stop()
-	harness.Eventually(t, 20*time.Second, func() string {
+	harness.Eventually(t, time.Minute, func() string {
 		if status := sources(t, b); status.Error == "" {
 			return fmt.Sprintf("the Prometheus is away, but the status is %+v", status)
 		}
@@ -285,7 +285,7 @@ func TestPrometheusSource(t *testing.T) {
 	b.Call(t, http.MethodGet, "/readyz", b.Token, nil, nil) // a source is not ours to be red about
 	s.set(t, 1200)
 	s.prometheus.Start(t)
-	harness.Eventually(t, 30*time.Second, func() string {
+	harness.Eventually(t, time.Minute, func() string {
 		if status := sources(t, b); status.Error != "" || !seen(barograph.EventPredictionConfirmed) {
 			return fmt.Sprintf("back again: %+v, confirmed %t", status, seen(barograph.EventPredictionConfirmed))
 		}

@@ -44,7 +44,7 @@ func startQueue(t *testing.T, cfg app.Config) queue {
 func (q queue) foreseen(t *testing.T) {
 	t.Helper()
 	value := 911.0
-	harness.Eventually(t, time.Minute, func() string { // VictoriaMetrics shows a new series up to ten seconds late
+	harness.Eventually(t, 2*time.Minute, func() string { // VictoriaMetrics shows a new series up to ten seconds late
 		value += 0.01 // two forecasts must agree, and each needs something new
 		q.submit(t, value)
 		return q.told(barograph.EventPredictionOpened)
@@ -55,7 +55,7 @@ func (q queue) foreseen(t *testing.T) {
 func (q queue) crossed(t *testing.T) {
 	t.Helper()
 	q.submit(t, 1200)
-	harness.Eventually(t, 30*time.Second, func() string { return q.told(barograph.EventPredictionConfirmed) })
+	harness.Eventually(t, time.Minute, func() string { return q.told(barograph.EventPredictionConfirmed) })
 }
 
 func (q queue) submit(t *testing.T, value float64) {

@@ -162,7 +162,7 @@ func (w *writings) write(t *testing.T, s *harness.Server, n int) {
 // compare waits until the store has all that was acknowledged, and no more.
 func (w *writings) compare(t *testing.T, far away) {
 	t.Helper()
-	harness.Eventually(t, 30*time.Second, func() string {
+	harness.Eventually(t, time.Minute, func() string {
 		found := far.read(t, "kept")
 		if len(found) != 1 {
 			return fmt.Sprintf("%d series", len(found))
@@ -173,7 +173,7 @@ func (w *writings) compare(t *testing.T, far away) {
 
 func expectSpooled(t *testing.T, s *harness.Server) {
 	t.Helper()
-	harness.Eventually(t, 30*time.Second, func() string {
+	harness.Eventually(t, time.Minute, func() string {
 		status, answer, err := s.Do(t.Context(), http.MethodGet, "/readyz", s.Token, nil)
 		if err != nil || status != http.StatusServiceUnavailable || !strings.Contains(string(answer), "spooled") || !strings.Contains(string(answer), "can't be reached") {
 			return fmt.Sprintf("/readyz: %d %s %v", status, answer, err)
@@ -184,7 +184,7 @@ func expectSpooled(t *testing.T, s *harness.Server) {
 
 func expectReady(t *testing.T, s *harness.Server) {
 	t.Helper()
-	harness.Eventually(t, 60*time.Second, func() string {
+	harness.Eventually(t, time.Minute, func() string {
 		status, answer, err := s.Do(t.Context(), http.MethodGet, "/readyz", s.Token, nil)
 		if err != nil || status != http.StatusOK {
 			return fmt.Sprintf("/readyz: %d %s %v", status, answer, err)

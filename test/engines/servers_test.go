@@ -41,6 +41,7 @@ type crew struct {
 	token   barograph.Secret
 	key     barograph.Secret // of the host that the samples are of
 	doors   []*door
+	struck  []time.Time // when a server was ended or stopped in the middle of its work
 }
 
 const (
@@ -149,9 +150,9 @@ func (c *crew) breaches(s *harness.Process) map[string]int {
 
 // wantBreaches waits until each rule told so many beginnings and ends of
 // breaches, and fails if one told more.
-func (c *crew) wantBreaches(s *harness.Process, within time.Duration, started, ended int) {
+func (c *crew) wantBreaches(s *harness.Process, started, ended int) {
 	c.t.Helper()
-	harness.Eventually(c.t, within, func() string {
+	harness.Eventually(c.t, time.Minute, func() string {
 		found := c.breaches(s)
 		var wrong []string
 		for n := range crewRules {
@@ -172,20 +173,21 @@ func (c *crew) wantBreaches(s *harness.Process, within time.Duration, started, e
 }
 
 // wantDelivered waits until every event of a breach of the crew's rules arrived,
-// and fails if one did twice.
+// and fails if one did twice, unless a server was struck while it sent it: nobody
+// else knows then that it did.
 func (c *crew) wantDelivered(r *harness.Receiver, events int) {
 	c.t.Helper()
-	harness.Eventually(c.t, 30*time.Second, func() string {
-		times := map[string]int{}
+	harness.Eventually(c.t, time.Minute, func() string {
+		times := map[string][]time.Time{}
 		for _, got := range r.Events() {
 			e := got.Event
 			if e.Data.Rule != nil && strings.HasPrefix(e.Data.Rule.Name, "crew") && strings.HasPrefix(string(e.Type), "breach.") {
-				times[string(e.ID)]++
+				times[string(e.ID)] = append(times[string(e.ID)], got.At)
 			}
 		}
-		for id, n := range times {
-			if n > 1 {
-				c.t.Errorf("event %s was delivered %d times", id, n)
+		for id, at := range times {
+			if len(at) > 2 || len(at) > 1 && !c.wasStruck(at[0]) {
+				c.t.Errorf("event %s was delivered %d times", id, len(at))
 			}
 		}
 		if len(times) != events {
@@ -193,6 +195,12 @@ func (c *crew) wantDelivered(r *harness.Receiver, events int) {
 		}
 		return ""
 	})
+}
+
+// wasStruck reports whether a server was struck just after that time.
+func (c *crew) wasStruck(at time.Time) bool {
+	const sending = 2 * time.Second // and writing down that it was sent
+	return slices.ContainsFunc(c.struck, func(s time.Time) bool { return at.After(s.Add(-sending)) && at.Before(s.Add(sending)) })
 }
 
 // door is an address that is probed, which counts who knocks.
@@ -237,23 +245,23 @@ func (d *door) since(from time.Time) []time.Time {
 	return slices.Clone(d.knocks[at:])
 }
 
-// wantSteady checks that in the time since then every target was probed once
-// an interval, but for the given slips of each.
-func (c *crew) wantSteady(from time.Time, slips int) {
-	c.t.Helper()
+// unsteady returns what is wrong if in the time since then some target was not
+// probed once an interval.
+func (c *crew) unsteady(from time.Time) (wrong []string) {
 	long := time.Since(from)
 	want := int(long / crewInterval)
 	for n, d := range c.doors {
 		knocks := d.since(from)
-		if got := len(knocks); got < want-slips || got > want+1+slips {
-			c.t.Errorf("target %d was probed %d times in %s, want %d", n, got, long.Round(time.Millisecond), want)
+		if got := len(knocks); got < want || got > want+1 {
+			wrong = append(wrong, fmt.Sprintf("target %d was probed %d times in %s, want %d", n, got, long.Round(time.Millisecond), want))
 		}
-		for i := 1; slips == 0 && i < len(knocks); i++ {
+		for i := 1; i < len(knocks); i++ {
 			if gap := knocks[i].Sub(knocks[i-1]); gap < crewInterval/2 || gap > crewInterval*3/2 {
-				c.t.Errorf("target %d was probed after %s, want %s", n, gap.Round(time.Millisecond), crewInterval)
+				wrong = append(wrong, fmt.Sprintf("target %d was probed after %s, want %s", n, gap.Round(time.Millisecond), crewInterval))
 			}
 		}
 	}
+	return wrong
 }
 
 // awaitCovered waits until every target was probed after that time and returns
@@ -296,34 +304,46 @@ func testServers(t *testing.T, database string) {
 	c := newCrew(t, database)
 	one := c.start()
 	receiver := c.employ(one)
-	c.awaitCovered(time.Now(), 20*time.Second)
+	c.awaitCovered(time.Now(), time.Minute)
 	c.say(one, 1)
 	two := c.start()
 	joined := time.Now()
 	time.Sleep(6 * time.Second) // parts of the work move
-	c.awaitCovered(joined, 20*time.Second)
+	c.awaitCovered(joined, time.Minute)
 
 	t.Log("both at work")
 	steady := time.Now()
 	c.say(one, 200)
-	c.wantBreaches(one, 15*time.Second, 1, 0)
+	c.wantBreaches(one, 1, 0)
 	c.say(two, 1)
-	c.wantBreaches(two, 15*time.Second, 1, 1)
-	for s := one; time.Since(steady) < 6*crewInterval; time.Sleep(50 * time.Millisecond) {
-		c.say(s, 1)
+	c.wantBreaches(two, 1, 1)
+	for tries := 1; ; tries++ { // a machine that stands still for a second is nobody's fault
+		for ; time.Since(steady) < 6*crewInterval; time.Sleep(50 * time.Millisecond) {
+			c.say(one, 1)
+		}
+		wrong := c.unsteady(steady)
+		if len(wrong) == 0 {
+			break
+		}
+		if tries == 4 {
+			t.Errorf("the targets are not probed steadily:\n%s", strings.Join(wrong, "\n"))
+			break
+		}
+		t.Logf("not steady:\n%s", strings.Join(wrong, "\n"))
+		steady = time.Now()
 	}
-	c.wantSteady(steady, 0)
 	c.wantDelivered(receiver, 2*crewRules)
 
 	t.Log("one is killed")
 	c.say(two, 200)
 	two.Kill()
 	killed := time.Now()
+	c.struck = append(c.struck, killed)
 	t.Logf("all targets are probed again %s after a kill", c.awaitCovered(killed, 15*time.Second+crewInterval).Round(time.Millisecond))
-	c.wantBreaches(one, 15*time.Second, 2, 1)
+	c.wantBreaches(one, 2, 1)
 	t.Logf("all crossings are told %s after a kill", time.Since(killed).Round(time.Millisecond))
 	c.say(one, 1)
-	c.wantBreaches(one, 5*time.Second, 2, 2)
+	c.wantBreaches(one, 2, 2)
 	c.wantDelivered(receiver, 4*crewRules)
 
 	t.Log("another one joins, and is paused")
@@ -331,23 +351,24 @@ func testServers(t *testing.T, database string) {
 	time.Sleep(6 * time.Second)
 	c.say(three, 200)
 	three.Suspend(t)
+	c.struck = append(c.struck, time.Now())
 	time.Sleep(20 * time.Second)
-	c.wantBreaches(one, 5*time.Second, 3, 2)
+	c.wantBreaches(one, 3, 2)
 	c.say(one, 1)
-	c.wantBreaches(one, 5*time.Second, 3, 3)
+	c.wantBreaches(one, 3, 3)
 	three.Resume(t)
 	time.Sleep(8 * time.Second)
-	c.wantBreaches(one, time.Second, 3, 3)
+	c.wantBreaches(one, 3, 3)
 	c.wantDelivered(receiver, 6*crewRules)
 
 	t.Log("it is stopped in order")
-	if code, _ := three.Terminate(t, 15*time.Second); code != 0 {
+	if code, _ := three.Terminate(t, 30*time.Second); code != 0 {
 		t.Errorf("exit code %d", code)
 	}
 	stopped := time.Now()
 	t.Logf("all targets are probed again %s after an orderly stop", c.awaitCovered(stopped, 4*time.Second+crewInterval).Round(time.Millisecond))
 	c.say(one, 200)
-	c.wantBreaches(one, 5*time.Second, 4, 3)
+	c.wantBreaches(one, 4, 3)
 	c.wantDelivered(receiver, 7*crewRules)
 }
 

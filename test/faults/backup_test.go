@@ -2,6 +2,7 @@ package faults_test
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"os"
 	"os/exec"
@@ -24,6 +25,12 @@ func TestBackup(t *testing.T) {
 	fleet := newFleet(t, 5*time.Millisecond)
 	fleet.start(t, &process.Server)
 	time.Sleep(quick(time.Second, 20*time.Second))
+	harness.Eventually(t, time.Minute, func() string {
+		if events, samples := len(recorded(t, &process.Server)), fleet.book.len(); events < 10 || samples < 100 {
+			return fmt.Sprintf("only %d events and %d samples before the backup: the test shows nothing", events, samples)
+		}
+		return ""
+	})
 
 	samples, events := fleet.book.clone(), recorded(t, &process.Server)
 	file := filepath.Join(t.TempDir(), "backup.tar")
@@ -62,9 +69,6 @@ func TestBackup(t *testing.T) {
 		if _, ok := got[id]; !ok {
 			t.Errorf("event %s of before the backup is lost", id)
 		}
-	}
-	if len(events) < 10 || samples.len() < 100 {
-		t.Errorf("only %d events and %d samples before the backup: the test shows nothing", len(events), samples.len())
 	}
 	time.Sleep(300 * time.Millisecond)
 	fleet.finish() // which fails unless the restored server takes its samples

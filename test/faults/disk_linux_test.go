@@ -115,7 +115,7 @@ func TestDiskFullAtStart(t *testing.T) {
 	if err := os.Remove(ballast); err != nil {
 		t.Fatal(err)
 	}
-	harness.Eventually(t, 30*time.Second, func() string {
+	harness.Eventually(t, time.Minute, func() string {
 		if status, body, err := process.Do(t.Context(), http.MethodGet, "/readyz", "", nil); err != nil || status != http.StatusOK {
 			return fmt.Sprintf("with room again /readyz answers %d %s %v", status, body, err)
 		}
@@ -213,7 +213,7 @@ func fill(t *testing.T, dir string, free int64) string {
 func awaitRefusal(t *testing.T, f *fleet) {
 	t.Helper()
 	before := f.refused.Load()
-	harness.Eventually(t, 10*time.Second, func() string {
+	harness.Eventually(t, time.Minute, func() string {
 		if n := f.refused.Load(); n == before {
 			return fmt.Sprintf("no writer was refused, %d samples are acknowledged", f.book.len())
 		}
@@ -243,7 +243,7 @@ func (f *fleet) checkRetryAfter(t *testing.T) {
 func awaitProgress(t *testing.T, f *fleet) {
 	t.Helper()
 	before := f.book.len()
-	harness.Eventually(t, 10*time.Second, func() string {
+	harness.Eventually(t, time.Minute, func() string {
 		if f.book.len() < before+500 {
 			return fmt.Sprintf("only %d samples were acknowledged since there is room again", f.book.len()-before)
 		}

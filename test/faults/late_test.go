@@ -25,7 +25,7 @@ func TestLateSample(t *testing.T) {
 	}
 	open := func(want int) {
 		t.Helper()
-		harness.Eventually(t, 5*time.Second, func() string {
+		harness.Eventually(t, time.Minute, func() string {
 			got := 0
 			for _, b := range all[barograph.Breach](t, &process.Server, "/api/v1/breaches", url.Values{"state": {"open"}}) {
 				if b.Series.Metric == alarmMetric { // the server watches the machine too

@@ -162,7 +162,8 @@ func mustJSON(v any) string {
 // send sends one request until it is acknowledged. A server that is away or
 // says 503 is asked again, every other answer is an error.
 func (f *fleet) send(ctx context.Context, key barograph.Secret, path, body string) error {
-	deadline := time.Now().Add(time.Minute)
+	const patience = 3 * time.Minute
+	deadline := time.Now().Add(patience)
 	for {
 		status, answer, header, err := f.post(ctx, key, path, body)
 		switch {
@@ -177,7 +178,7 @@ func (f *fleet) send(ctx context.Context, key barograph.Secret, path, body strin
 			return ctx.Err()
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("POST %s: not acknowledged for a minute: status %d %s: %w", path, status, answer, err)
+			return fmt.Errorf("POST %s: not acknowledged for %s: status %d %s: %w", path, patience, status, answer, err)
 		}
 		f.retries.Add(1)
 		time.Sleep(10 * time.Millisecond)

@@ -192,6 +192,8 @@ func (s *Server) Subscribe(tb testing.TB) *Receiver {
 			Secret string `json:"secret"`
 		} `json:"secrets"`
 	}
+	r.mu.Lock() // what comes before its secret is known waits
+	defer r.mu.Unlock()
 	s.Call(tb, http.MethodPost, "/api/v1/subscriptions", s.Token, map[string]any{
 		"name": "test " + r.URL, "endpoints": []map[string]any{{"kind": "webhook", "url": r.URL}},
 	}, &created)
@@ -199,10 +201,7 @@ func (s *Server) Subscribe(tb testing.TB) *Receiver {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	r.mu.Lock()
-	r.verifier = verifier
-	r.mu.Unlock()
-	r.Subscription = created.Subscription.ID
+	r.verifier, r.Subscription = verifier, created.Subscription.ID
 	return r
 }
 

@@ -56,13 +56,13 @@ func (c *handClock) waiting(d time.Duration) []chan time.Time {
 // begin their work.
 func (c *handClock) wake(t *testing.T, d time.Duration, least int) {
 	t.Helper()
-	harness.Eventually(t, time.Minute, func() string {
+	harness.Eventually(t, 3*time.Minute, func() string {
 		if n := len(c.waiting(d)); n < least {
 			return fmt.Sprintf("%d wait for every %s, not %d", n, d, least)
 		}
 		return ""
 	})
-	deadline := time.NewTimer(time.Minute)
+	deadline := time.NewTimer(3 * time.Minute)
 	defer deadline.Stop()
 	for _, ticker := range c.waiting(d) {
 		select {

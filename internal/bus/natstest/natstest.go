@@ -14,6 +14,7 @@ package natstest
 import (
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -95,7 +96,20 @@ func prepare(tb testing.TB, name, cluster string, lines ...string) *Server {
 func (s *Server) run(tb testing.TB) {
 	tb.Helper()
 	program := enginetest.Program(tb, "nats-server", "BAROGRAPH_TEST_NATS")
-	s.Process = enginetest.Start(tb, enginetest.Answers("http://"+s.monitor+"/varz"), program, "-c", s.file)
+	s.Process = enginetest.Start(tb, s.ready, program, "-c", s.file)
+}
+
+// ready: the monitor answers while JetStream is still being started, and clients can
+// come only then.
+func (s *Server) ready(ctx context.Context) error {
+	if err := enginetest.Answers("http://" + s.monitor + "/varz")(ctx); err != nil {
+		return err
+	}
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", s.Address)
+	if err != nil {
+		return err
+	}
+	return conn.Close()
 }
 
 // Configure writes the server's configuration with these lines added. A server
@@ -107,7 +121,7 @@ func (s *Server) Configure(tb testing.TB, lines ...string) {
 	}
 }
 
-const patience = 40 * time.Second
+const patience = time.Minute
 
 // AwaitHealthy waits until the server says that all of it works.
 func (s *Server) AwaitHealthy(tb testing.TB) {

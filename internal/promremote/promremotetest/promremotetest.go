@@ -86,7 +86,7 @@ func (s *Server) Open(tb testing.TB, cfg promremote.Config) Store {
 
 // Flush makes all that was written readable.
 func (s *Server) Flush(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, s.URL+"/internal/force_flush", http.NoBody)
 	if err != nil {
