@@ -22,7 +22,6 @@ import (
 // TestPostgres runs what both databases must do on PostgreSQL, and what only this
 // one can.
 func TestPostgres(t *testing.T) {
-	t.Parallel()
 	server := pgtest.Start(t)
 	t.Run("Conformance", func(t *testing.T) {
 		dbtest.Run(t, func(tb testing.TB) dbtest.Database {
