@@ -10,6 +10,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/barograph/barograph/internal/clocktest"
 )
 
 // syncBuffer is what a command writes to from several goroutines.
@@ -118,7 +120,7 @@ func TestDemoTellsItsStory(t *testing.T) {
 func TestDemoEndsAtOnce(t *testing.T) {
 	for name, sign := range map[string]string{"loading": "Sending 30 days", "running": "The clock starts"} {
 		t.Run(name, func(t *testing.T) {
-			once := func() time.Duration {
+			clocktest.AtMost(t, 3*time.Second, "ending it", func() time.Duration {
 				out, stop := startDemo(t)
 				awaitText(t, out, sign)
 				time.Sleep(200 * time.Millisecond) // in the midst of it
@@ -132,37 +134,18 @@ func TestDemoEndsAtOnce(t *testing.T) {
 					t.Errorf("it sums up: %t, in\n%s", told, out)
 				}
 				return took
-			}
-			if took := fastest(once, 3*time.Second); took > 3*time.Second {
-				t.Errorf("it ended after %s", took)
-			}
+			})
 		})
 	}
 }
 
 func TestDemoEndsByItself(t *testing.T) {
-	once := func() time.Duration {
+	clocktest.AtMost(t, 3*time.Second, "a demo of 300ms", func() time.Duration {
 		began := time.Now()
 		_, stop := startDemo(t, "--duration", "300ms")
 		if code, stderr := stop(true); code != 0 || stderr != "" {
 			t.Errorf("exit code %d, on standard error: %s", code, stderr)
 		}
 		return time.Since(began)
-	}
-	if took := fastest(once, 3*time.Second); took > 3*time.Second {
-		t.Errorf("it took %s", took)
-	}
-}
-
-// fastest returns how long something took that was tried until it took no longer
-// than most, five times at most: the machine may be busy with something else.
-func fastest(try func() time.Duration, most time.Duration) time.Duration {
-	best := try()
-	for range 4 {
-		if best <= most {
-			break
-		}
-		best = min(best, try())
-	}
-	return best
+	})
 }

@@ -1,4 +1,5 @@
-// Package clocktest has a clock that moves and ticks when a test says so.
+// Package clocktest has a clock that moves and ticks when a test says so, and tells
+// whether what is measured by the real one keeps a limit.
 //
 //	clock := clocktest.New(start)
 //	go f.Run(ctx) // which waits for a tick of a clock's Ticker
