@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -24,6 +25,7 @@ import (
 
 	"github.com/barograph/barograph"
 	"github.com/barograph/barograph/agent"
+	"github.com/barograph/barograph/internal/enginetest"
 	"github.com/barograph/barograph/internal/spool"
 	"github.com/barograph/barograph/internal/wire"
 )
@@ -128,15 +130,19 @@ func TestServerAwayAtStart(t *testing.T) {
 		t.Errorf("saved checks: %v, %v", info, err)
 	}
 
-	address, listen := reserve(t)
+	address := enginetest.FreeAddress(t)
 	c.Server = "http://" + address
 	book, stop := start(t, c)
 	defer stop()
 	time.Sleep(2500 * time.Millisecond)
 	eventually(t, "a line about the server for each task", func() bool { return book.count("server is away") == 2 })
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		t.Fatal(err)
+	}
 	late := httptest.NewUnstartedServer(s.handler())
 	late.Listener.Close()
-	late.Listener = listen()
+	late.Listener = listener
 	late.Start()
 	defer late.Close()
 	before := len(s.values("count"))

@@ -16,6 +16,7 @@ import (
 
 	"github.com/barograph/barograph"
 	"github.com/barograph/barograph/agent"
+	"github.com/barograph/barograph/internal/enginetest"
 	"github.com/barograph/barograph/internal/wire"
 )
 
@@ -165,7 +166,7 @@ func TestScriptKeepsWhatCanNotBeSent(t *testing.T) {
 	if log, err := runScript(t, "sh", s, "ALLOW_COMMANDS=1", state); err != nil {
 		t.Fatal(err, log)
 	}
-	nobody, _ := reserve(t)
+	nobody := enginetest.FreeAddress(t)
 	if log, err := runScript(t, "sh", s, "ALLOW_COMMANDS=1", state, "BAROGRAPH_SERVER=http://"+nobody); err == nil {
 		t.Error("no failure without a server:", log)
 	}

@@ -10,7 +10,6 @@ import (
 	"flag"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -18,7 +17,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -276,40 +274,5 @@ func fill(t *testing.T, dir string, n int, o spool.Options) {
 		if err := q.Append(encode(wire.Sample{Metric: "filled", Time: int64(i), Value: float64(i)})); err != nil {
 			t.Fatal(err)
 		}
-	}
-}
-
-// reserve returns a loopback address on which nobody listens, and nobody else
-// can until the test ends: it is taken, but not listened on until listen is called.
-func reserve(t *testing.T) (address string, listen func() net.Listener) {
-	t.Helper()
-	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	syscall.CloseOnExec(fd)
-	file := os.NewFile(uintptr(fd), "reserved")
-	t.Cleanup(func() { file.Close() })
-	if err := syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}); err != nil {
-		t.Fatal(err)
-	}
-	name, err := syscall.Getsockname(fd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	own, ok := name.(*syscall.SockaddrInet4)
-	if !ok {
-		t.Fatalf("the socket is bound to %v", name)
-	}
-	return fmt.Sprintf("127.0.0.1:%d", own.Port), func() net.Listener {
-		t.Helper()
-		if err := syscall.Listen(fd, 16); err != nil {
-			t.Fatal(err)
-		}
-		l, err := net.FileListener(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return l
 	}
 }
