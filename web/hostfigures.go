@@ -99,8 +99,8 @@ func matchHosts(names []string) barograph.Matchers {
 }
 
 // addDiskForecasts puts, for each host, the disk first that is likely to be full
-// first: as people were told, or else by the newest forecast. used is how full each
-// is now, as far as that is known.
+// first: as people were told under any rule, or else by the newest forecast. used is
+// how full each is now, as far as that is known.
 func (s *Site) addDiskForecasts(ctx context.Context, byHost map[string]*hostFigures, told []barograph.Prediction, used map[string]float64) (missing string, err error) {
 	found, lacking, err := s.Forecasts.Latest(ctx, barograph.ForecastFilter{State: barograph.StateForecast, Limit: mostLikely})
 	if err != nil {
@@ -115,8 +115,10 @@ func (s *Site) addDiskForecasts(ctx context.Context, byHost map[string]*hostFigu
 			f.disk = &d
 		}
 	}
+	said := map[string]bool{} // series
 	for _, p := range told {
 		if p.Series.Metric == diskMetric {
+			said[p.Series.String()] = true
 			now, known := used[p.Series.String()]
 			if !known {
 				now = p.Latest.Value
@@ -124,15 +126,11 @@ func (s *Site) addDiskForecasts(ctx context.Context, byHost map[string]*hostFigu
 			add(fullestDisk{series: p.Series, used: now, eta: &p.Latest.ETA, sure: p.Latest.Probability, rule: rules[p.RuleID], told: p.ID})
 		}
 	}
-	open := newOpenNow(told, nil)
 	for _, fc := range found {
 		if fc.Probability < likely {
 			break // they are in order
 		}
-		if fc.Series.Metric != diskMetric || fc.ETA == nil {
-			continue
-		}
-		if _, known := open.told[watched{fc.RuleID, fc.Series.String()}]; !known {
+		if fc.Series.Metric == diskMetric && fc.ETA != nil && !said[fc.Series.String()] {
 			add(fullestDisk{series: fc.Series, used: fc.Value, eta: fc.ETA, sure: fc.Probability, rule: rules[fc.RuleID]})
 		}
 	}

@@ -131,3 +131,38 @@ func TestMoreMayWait(t *testing.T) {
 		t.Error(page)
 	}
 }
+
+// TestToldDiskStands: in the list of hosts, what people were told of a disk stands,
+// though another rule, which has not told anybody, sees it full sooner.
+func TestToldDiskStands(t *testing.T) {
+	t.Parallel()
+	s := halfKnownSite(t, 0)
+	predictions, err := s.Predictions.Predictions(t.Context(), barograph.PredictionFilter{}, barograph.Page{})
+	if err != nil || len(predictions) != 1 {
+		t.Fatal(predictions, err)
+	}
+	told := predictions[0]
+	early := told.Latest.ETA.Early.Add(-30 * time.Minute)
+	sooner := barograph.Forecast{
+		RuleID: "rul_2", Series: told.Series, State: barograph.StateForecast, Value: .85, Probability: .95,
+		ETA: &barograph.ETA{Early: early, Median: early.Add(time.Hour), Late: early.Add(2 * time.Hour)},
+	}
+	other := sooner
+	other.Series = barograph.Series{Metric: diskMetric, Labels: barograph.NewLabels(map[string]string{"host": "db-1", "mount": "/var"})}
+	for name, c := range map[string]struct {
+		found []barograph.Forecast
+		want  fullestDisk
+	}{
+		"the same disk": {[]barograph.Forecast{sooner}, fullestDisk{series: told.Series, sure: .9, told: told.ID}},
+		"another disk":  {[]barograph.Forecast{sooner, other}, fullestDisk{series: other.Series, sure: .95}},
+	} {
+		s.Forecasts = halfKnown{c.found}
+		figures := &hostFigures{}
+		if _, err := s.addDiskForecasts(t.Context(), map[string]*hostFigures{"db-1": figures}, predictions, nil); err != nil {
+			t.Fatal(err)
+		}
+		if got := figures.disk; got == nil || !got.series.Equal(c.want.series) || got.sure != c.want.sure || got.told != c.want.told {
+			t.Errorf("%s: %+v, want %s, %g sure, told by %q", name, got, c.want.series, c.want.sure, c.want.told)
+		}
+	}
+}
